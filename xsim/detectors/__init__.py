@@ -1,0 +1,1 @@
+"""Detectors: from expected photons to counts, one file per detector."""

@@ -1,0 +1,1 @@
+"""Absorbed dose and what it allows."""

@@ -1,0 +1,50 @@
+"""What every instrument offers, and every combinator in `xsim.scans` too."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from xsim.detectors._protocol import Detector
+from xsim.exposure import Exposure, FrameTable, Illumination, Truth
+from xsim.specimen.specimen import Specimen
+
+
+class Prepared(Protocol):
+    """An instrument with a specimen in it: geometry sampled once; picklable; pure."""
+
+    #: bytes of working memory per frame, from which the pipeline chooses its chunks
+    frame_bytes: int
+
+    def expose(self, frames: FrameTable) -> Exposure:
+        """Expected photons for these frames; each frame's result depends on its own row only, to the bit."""
+        ...
+
+    def illuminate(self, frames: FrameTable) -> list[Illumination]:
+        """The fluence these frames put on the specimen, summed over frames, one entry per energy and pose."""
+        ...
+
+    def truth(self) -> dict[str, Truth]:
+        """Noise-free maps or curves that an algorithm would recover (exit phase, thickness, spectrum ...)."""
+        ...
+
+
+class Instrument(Protocol):
+    """A technique. A frozen pydantic model with a `kind` and a default for every field."""
+
+    kind: str
+    detector: Any  # Detector
+
+    def frames(self) -> FrameTable:
+        """One row per exposure; cheap; independent of the specimen."""
+        ...
+
+    def prepare(self, specimen: Specimen) -> Prepared:
+        """Sample the geometry once (energy never touches geometry). Raises SamplingError, RangeError; may warn."""
+        ...
+
+    def geometry(self) -> dict[str, Any]:
+        """What a reader of the file needs: distances, pixel sizes ... in SI, unit in the key: "pixel [m]"."""
+        ...
+
+
+__all__ = ["Detector", "Instrument", "Prepared"]

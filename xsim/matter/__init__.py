@@ -1,0 +1,1 @@
+"""Element tables, materials, near edges and emission lines."""

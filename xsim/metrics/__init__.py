@@ -1,0 +1,1 @@
+"""Scores: how near is a result to the truth."""

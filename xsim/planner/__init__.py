@@ -1,0 +1,1 @@
+"""Techniques compared for one specimen."""

@@ -1,0 +1,1 @@
+"""Combinators that repeat any instrument over energies, tilts, positions or time."""

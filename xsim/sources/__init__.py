@@ -1,0 +1,1 @@
+"""X-ray sources: what arrives before any optic."""

@@ -1,0 +1,1 @@
+"""Shapes, populations, placement, layers, voxels, atoms and the specimen: geometry without pixels."""

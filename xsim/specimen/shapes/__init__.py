@@ -1,0 +1,1 @@
+"""One file per shape; each is discovered by its `kind`."""

@@ -1,0 +1,1 @@
+"""Grids, wavefields, the one FFT door, propagators and coherence modes."""
