@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any
 
 from scipy import constants as _c
 
@@ -19,14 +19,12 @@ K_B: float = _c.k
 #: speed of light [m/s]
 C: float = _c.c
 
-Number = TypeVar("Number")
 
-
-def wavelength(energy: Number) -> Number:
+def wavelength(energy: Any) -> Any:
     """Wavelength [m] of photons of `energy` [eV] (float or array)."""
-    return HC / energy  # type: ignore[operator]
+    return HC / energy
 
 
-def wavenumber(energy: Number) -> Number:
+def wavenumber(energy: Any) -> Any:
     """Wavenumber k = 2 pi / lambda [rad/m] of photons of `energy` [eV] (float or array)."""
-    return 2 * _c.pi * energy / HC  # type: ignore[operator,return-value]
+    return 2 * _c.pi * energy / HC

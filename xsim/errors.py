@@ -1,7 +1,7 @@
 """Errors and warnings that name the field, the offending value, what is allowed and how to mend it.
 
-Every error of xsim inherits `XsimError` (a ValueError) and any other built-in that a caller would expect. The command line
-prints one line for each and exits with 2; nothing else in xsim formats mistakes.
+Every error of xsim inherits `XsimError` (a ValueError) and any other built-in that a caller would expect. The
+command line prints one line for each and exits with 2; nothing else in xsim formats mistakes.
 """
 
 from __future__ import annotations
