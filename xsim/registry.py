@@ -1,7 +1,8 @@
 """Discovers plug-ins: every class with its own `kind` in a room, plus those of installed entry points.
 
 A room is a package such as `xsim.specimen.shapes`; adding a plug-in is adding a file to it. Third-party packages
-add theirs through the entry-point groups `xsim.shapes`, `xsim.instruments`, `xsim.detectors`, `xsim.scans`, `xsim.formats`.
+add theirs through entry points in the groups `xsim.shapes`, `xsim.instruments`, `xsim.detectors`, `xsim.scans`,
+`xsim.formats`.
 """
 
 from __future__ import annotations
