@@ -1,0 +1,130 @@
+"""Fresnel zone plates.
+
+    r_n^2 = n lambda f + n^2 lambda^2/4,   f = D dr/lambda = 4 N dr^2/lambda,   NA = lambda/2dr
+    depth of focus +-2 dr^2/lambda
+    eta_m = [1 + e^(-2k beta t) - 2 e^(-k beta t) cos(k delta t)] / (m^2 pi^2)  (m odd),   eta_m = 0 (m even)
+    eta_0 = [1 + e^(-2k beta t) + 2 e^(-k beta t) cos(k delta t)] / 4
+
+dr is the outermost zone width, D the diameter, N = D/4dr the number of zones, t the zones' height. Valid for thin
+zones (t << 4 dr^2/lambda, no volume diffraction), a 1:1 ratio of mark to space, and a bandwidth below 1/(m N).
+Reference: Kirz, J. Opt. Soc. Am. 64, 301 (doi 10.1364/JOSA.64.000301); Attwood, Soft X-Rays and Extreme Ultraviolet
+Radiation (doi 10.1017/CBO9781139164429).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from xsim.constants import wavelength, wavenumber
+from xsim.errors import RangeError
+from xsim.model import Model
+from xsim.optics.pupil import annulus, focus
+from xsim.units import PositiveLength
+from xsim.waves.grid import Grid
+
+FloatArray = NDArray[np.float64]
+
+
+class ZonePlate(Model):
+    """A zone plate objective or condenser lens; lengths in metres inside."""
+
+    outermost_zone: PositiveLength = 30e-9
+    diameter: PositiveLength = 90e-6
+    #: name or formula of the zones' material, or "opaque"
+    material: str = "gold"
+    thickness: PositiveLength = 200e-9
+    #: diameter of the opaque central stop as a fraction of `diameter`
+    central_stop: float = Field(default=0.0, ge=0, lt=1)
+
+    @property
+    def zone_count(self) -> float:
+        """Number of zones N, opaque and clear together."""
+        return self.diameter / (4 * self.outermost_zone)
+
+    def focal_length(self, energy: Any, order: int = 1) -> Any:
+        """Focal length [m] of diffraction `order` at `energy` [eV] (float or array)."""
+        return self.diameter * self.outermost_zone / (wavelength(energy) * order)
+
+    def numerical_aperture(self, energy: Any) -> Any:
+        """Numerical aperture lambda/2dr of the first order."""
+        return wavelength(energy) / (2 * self.outermost_zone)
+
+    def resolution(self, energy: Any = None) -> float:
+        """Rayleigh resolution 1.22 dr [m], whatever the energy."""
+        return 1.219670 * self.outermost_zone
+
+    def depth_of_focus(self, energy: Any) -> Any:
+        """Distance [m] from best focus at which the image begins to blur: 2 dr^2/lambda to either side."""
+        return 2 * self.outermost_zone**2 / wavelength(energy)
+
+    def largest_bandwidth(self, order: int = 1) -> float:
+        """Relative bandwidth 1/(m N) above which chromatic blur exceeds the resolution."""
+        return 1 / (abs(order) * self.zone_count)
+
+    def zones(self, energy: float) -> FloatArray:
+        """Radii r_n [m] of the zone boundaries n = 1..N of a plate designed for `energy` [eV]."""
+        n = np.arange(1, int(self.zone_count) + 1)
+        lam = wavelength(energy)
+        return np.asarray(np.sqrt(n * lam * self.focal_length(energy) + (n * lam / 2) ** 2))
+
+    def efficiency(self, energy: Any, order: int = 1) -> Any:
+        """Share of the light on the open aperture that goes into `order` (0, +-1, +-2 ...)."""
+        real, imaginary = self._zone_amplitude(energy)
+        if order == 0:
+            return ((1 + real) ** 2 + imaginary**2) / 4
+        if order % 2 == 0:
+            return 0.0 * real
+        return ((1 - real) ** 2 + imaginary**2) / (np.pi * order) ** 2
+
+    def transmitted(self, energy: Any, order: int = 1) -> Any:
+        """Share of the light on the whole disk that reaches the focus of `order`, central stop included."""
+        return self.efficiency(energy, order) * (1 - self.central_stop**2)
+
+    def pupil(self, grid: Grid, energy: float, defocus: float = 0.0) -> NDArray[np.complex128]:
+        """Pupil (ny, nx) in FFT order on the frequencies of the object-side `grid`; modulus 1 in, 0 outside.
+
+        The edge is sharp: a field periodic on the grid has light at the grid's frequencies alone, for which that is
+        exact. Multiply images by `efficiency` for photons. defocus [m]: image the plane this far downstream.
+        Raises SamplingError if the grid cannot hold the aperture or the defocus.
+        """
+        return annulus(grid, energy, self.numerical_aperture(energy), self.central_stop, defocus=defocus)
+
+    def probe(self, grid: Grid, energy: float, defocus: float = 0.0) -> NDArray[np.complex128]:
+        """Focused amplitude (ny, nx) centred on pixel (ny//2, nx//2), its squares summing to 1, first order alone.
+
+        defocus [m]: how far the plane lies downstream of the focus. The pupil's edge is averaged over each
+        frequency cell. Raises SamplingError if the pixel is too coarse or the field too small for it.
+        """
+        return focus(grid, energy, self.numerical_aperture(energy), self.central_stop, defocus)
+
+    def order_sorting_aperture(self, diameter: float, energy: float) -> float:
+        """Largest distance [m] before the focus at which an aperture of `diameter` [m] passes the first order whole.
+
+        It also stops the zeroth order, which needs a central stop wider than the aperture. Raises RangeError else.
+        """
+        stop = self.central_stop * self.diameter
+        if not diameter < stop:
+            raise RangeError(
+                "the order-sorting aperture does not hide behind the central stop",
+                field="diameter",
+                value=f"{diameter:.4g} m",
+                allowed=f"< {stop:.4g} m",
+                cure="use a larger central stop or a smaller aperture",
+            )
+        return float(self.focal_length(energy) * diameter / self.diameter)
+
+    def _zone_amplitude(self, energy: Any) -> tuple[Any, Any]:
+        """Real and imaginary parts of the amplitude transmitted by an opaque zone."""
+        if self.material == "opaque":
+            return 0.0 * np.asarray(energy, float), 0.0 * np.asarray(energy, float)
+        from xsim.matter.library import find
+
+        optics = find(self.material).optics(energy)
+        k = wavenumber(energy)
+        modulus = np.exp(-k * optics.beta * self.thickness)
+        phase = k * optics.delta * self.thickness
+        return modulus * np.cos(phase), -modulus * np.sin(phase)

@@ -1,0 +1,148 @@
+"""The one door to Fourier transforms: nothing else in xsim calls an FFT.
+
+Transforms act on the last two axes [y, x] and carry no shift: forward sum exp(-iq.r), inverse with 1/(ny nx). NumPy
+arrays go through scipy.fft, which returns the same bits for any batch, alignment and number of threads; arrays of
+other libraries (PyTorch, CuPy ...) go through their own. Planned FFTW (pyfftw) is used only inside
+``with engine("fftw")`` and always with ESTIMATE plans, because measured plans do not repeat to the bit.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+import scipy.fft as _scipy
+
+from xsim.errors import RangeError, UnknownNameError
+
+_threads: ContextVar[int | None] = ContextVar("xsim_fft_threads", default=None)
+_engine: ContextVar[str] = ContextVar("xsim_fft_engine", default="scipy")
+
+
+def array_namespace(array: Any) -> Any:
+    """The module whose functions work on `array`: numpy, torch, cupy or any library of the array-API standard."""
+    if isinstance(array, np.ndarray | np.generic | float | int | complex):
+        return np
+    if hasattr(array, "__array_namespace__"):
+        return array.__array_namespace__()
+    return sys.modules[type(array).__module__.split(".")[0]]
+
+
+def like(values: Any, array: Any, dtype: Any = None) -> Any:
+    """NumPy `values` as an array of the library and device of `array`; NumPy arrays pass through without a copy."""
+    xp = array_namespace(array)
+    values = np.asarray(values, dtype)
+    return values if xp is np else xp.asarray(values, device=array.device)
+
+
+def thread_count() -> int:
+    """Threads per transform: as set by `threads`; otherwise every usable core, but one inside a pool process."""
+    chosen = _threads.get()
+    if chosen is not None:
+        return chosen
+    if multiprocessing.parent_process() is not None:
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Use `count` threads for every transform inside the block; changes no result."""
+    if count < 1:
+        raise RangeError("number of FFT threads", value=count, allowed=">= 1")
+    token = _threads.set(count)
+    try:
+        yield
+    finally:
+        _threads.reset(token)
+
+
+@contextmanager
+def engine(name: str) -> Iterator[None]:
+    """Transform NumPy arrays with "scipy" (default) or "fftw" inside the block.
+
+    Raises UnknownNameError for another name or if pyfftw (an optional extra, GPL wheel) is not installed.
+    """
+    if name not in ("scipy", "fftw"):
+        raise UnknownNameError("unknown FFT engine", value=name, allowed="scipy, fftw")
+    if name == "fftw":
+        _fftw()
+    token = _engine.set(name)
+    try:
+        yield
+    finally:
+        _engine.reset(token)
+
+
+def fft2(array: Any, *, overwrite: bool = False) -> Any:
+    """Forward transform over the last two axes, sum of a exp(-iq.r). `overwrite` lets it destroy its input."""
+    return _transform("fft2", array, overwrite)
+
+
+def ifft2(array: Any, *, overwrite: bool = False) -> Any:
+    """Inverse transform over the last two axes, with 1/(ny nx). `overwrite` lets it destroy its input."""
+    return _transform("ifft2", array, overwrite)
+
+
+def fft1(array: Any, axis: int, *, overwrite: bool = False) -> Any:
+    """Forward transform along one axis of a NumPy array."""
+    return _scipy.fft(array, axis=axis, overwrite_x=overwrite, workers=thread_count())
+
+
+def ifft1(array: Any, axis: int, *, overwrite: bool = False) -> Any:
+    """Inverse transform along one axis of a NumPy array, with 1/n."""
+    return _scipy.ifft(array, axis=axis, overwrite_x=overwrite, workers=thread_count())
+
+
+def fftshift(array: Any) -> Any:
+    """Zero frequency from pixel (0, 0) to pixel (ny//2, nx//2)."""
+    return _roll(array, 1)
+
+
+def ifftshift(array: Any) -> Any:
+    """Centre pixel (ny//2, nx//2) to pixel (0, 0)."""
+    return _roll(array, -1)
+
+
+def fftfreq(count: int, pixel: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Angular frequencies [rad/m] in FFT order for `count` samples `pixel` [m] apart."""
+    return 2 * np.pi * np.asarray(_scipy.fftfreq(count, pixel), np.float64)
+
+
+def good_size(count: int) -> int:
+    """The smallest number >= `count` that transforms fast."""
+    return int(_scipy.next_fast_len(count))
+
+
+def _roll(array: Any, sign: int) -> Any:
+    xp = array_namespace(array)
+    # a half turn forward is n//2, back is -(n//2): they differ for odd sizes
+    shifts = tuple(sign * (n // 2) for n in array.shape[-2:])
+    return xp.roll(array, shifts, (-2, -1))
+
+
+def _transform(name: str, array: Any, overwrite: bool) -> Any:
+    xp = array_namespace(array)
+    if xp is not np:
+        return getattr(xp.fft, name)(array)
+    if _engine.get() == "fftw":
+        # pyfftw's in-place mode wants its own alignment; a copy is made where it does not hold
+        call = getattr(_fftw(), name)
+        return call(array, axes=(-2, -1), overwrite_x=overwrite, workers=thread_count(), planner_effort="FFTW_ESTIMATE")
+    return getattr(_scipy, name)(array, axes=(-2, -1), overwrite_x=overwrite, workers=thread_count())
+
+
+def _fftw() -> Any:
+    try:
+        return importlib.import_module("pyfftw.interfaces.scipy_fft")
+    except ImportError:
+        raise UnknownNameError(
+            "the FFT engine fftw is not installed", value="fftw", allowed="scipy", cure="pip install pyfftw"
+        ) from None
