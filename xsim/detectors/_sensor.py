@@ -1,0 +1,92 @@
+"""Absorbing sensors behind windows: the chance that a photon is detected, from the optical constants.
+
+efficiency = prod_windows exp(-mu t) x (1 - exp(-mu t)) mu_photo / mu over the sensor, mu the total attenuation. Holds
+at normal incidence; a photon scattered in the sensor counts as lost, so it is a lower bound where scattering is strong.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import field_validator
+
+from xsim.errors import RangeError
+from xsim.model import Model
+from xsim.units import Density, PositiveLength
+
+
+class Absorber(Model):
+    """A layer of `material` (a name from the library, or a formula with `density`) of `thickness`."""
+
+    material: str
+    thickness: PositiveLength
+    density: Density | None = None
+
+    def _find(self) -> Any:
+        from xsim.matter import library
+        from xsim.units import quantity
+
+        density = None if self.density is None else quantity(self.density, "kg/m^3")
+        return library.find(self.material, density=density)
+
+    def optical_depth(self, energy: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Total and photoelectric optical depth (same shape as `energy` [eV])."""
+        optics = self._find().optics(energy)
+        return np.asarray(optics.mu_total) * self.thickness, np.asarray(optics.mu_photo) * self.thickness
+
+
+class Sensor(Model):
+    """An absorbing sensor layer with the windows and dead layers that lie in front of it."""
+
+    material: str = "silicon"
+    thickness: PositiveLength
+    density: Density | None = None
+    windows: tuple[Absorber, ...] = ()
+
+    def efficiency(self, energy: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Chance of detection of photons of `energy` [eV], same shape."""
+        layer = Absorber.model_construct(material=self.material, thickness=self.thickness, density=self.density)
+        total, photo = layer.optical_depth(energy)
+        passed = sum((window.optical_depth(energy)[0] for window in self.windows), np.zeros(np.shape(energy)))
+        return np.asarray(np.exp(-passed) * -np.expm1(-total) * photo / total)
+
+
+Efficiency = float | Sensor
+
+
+def efficiency(value: Efficiency, energy: NDArray[Any]) -> NDArray[np.float64]:
+    """Chance of detection at `energy` [eV] (same shape), for a constant or a sensor."""
+    energy = np.asarray(energy, np.float64)
+    if not isinstance(value, Sensor):
+        return np.full(energy.shape, float(value))
+    unique, where = np.unique(energy, return_inverse=True)
+    return value.efficiency(unique)[where].reshape(energy.shape)
+
+
+class Pixels(Model):
+    """The pixels of an imaging detector, as shared by every kind."""
+
+    @field_validator("efficiency", mode="after", check_fields=False)
+    @classmethod
+    def _fraction(cls, value: Efficiency) -> Efficiency:
+        if not isinstance(value, Sensor) and not 0 <= value <= 1:
+            raise RangeError("efficiency", value=value, allowed="0 .. 1, or a table {material, thickness}")
+        return value
+
+    @field_validator("shape", mode="after", check_fields=False)
+    @classmethod
+    def _at_least_one(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if min(value) < 1:
+            raise RangeError("pixels per axis (ny, nx)", value=value, allowed=">= 1")
+        return value
+
+
+def summed(exposure_expected: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum over groups of weights (frames, groups) x expected (frames, groups, ...), in fixed order, float64."""
+    trailing = (1,) * (exposure_expected.ndim - 2)
+    total = np.zeros((exposure_expected.shape[0], *exposure_expected.shape[2:]))
+    for group in range(exposure_expected.shape[1]):
+        total += exposure_expected[:, group] * weights[:, group].reshape(-1, *trailing)
+    return total

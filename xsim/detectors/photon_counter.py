@@ -1,0 +1,132 @@
+"""A photon counter: every detected photon is one count, whatever its energy.
+
+counts ~ Poisson(sum_g efficiency(E_g) N_g), then losses by dead time, then the counter's largest number. Sums of
+Poisson numbers are Poisson numbers and each photon weighs one, so energies need no draws of their own here. Without
+detector axes it is a point counter (a photodiode with a counter, an avalanche photodiode). Not modelled: charge
+sharing between pixels and the energy threshold (counts per photon differ from 1 by some percent at pixels of 75 um).
+Dead time: see `_dead_time`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import field_validator
+
+from xsim.detectors._sensor import Pixels, Sensor, efficiency, summed
+from xsim.errors import RangeError, ValidityWarning
+from xsim.exposure import Axis, Exposure
+from xsim.streams import StreamKey
+from xsim.units import NonNegativeTime, PositiveLength
+
+
+class PhotonCounter(Pixels):
+    """Counts photons. `shape` (ny, nx) pixels of `pixel` [m]; `efficiency` a number or a sensor {material, thickness}.
+
+    dead_time [s] with dead_time_model "paralysable" or "non_paralysable"; counter_bits limits the counts of a pixel to
+    2^bits - 1 (clipped with a warning); module and gap (ny, nx) [pixels] tile the detector, pixels in gaps read -1.
+    """
+
+    kind: Literal["photon_counter"] = "photon_counter"
+    shape: tuple[int, int] = (256, 256)
+    pixel: PositiveLength = 75e-6
+    efficiency: float | Sensor = 1.0
+    dead_time: NonNegativeTime = 0.0
+    dead_time_model: Literal["paralysable", "non_paralysable"] = "paralysable"
+    counter_bits: int | None = None
+    module: tuple[int, int] | None = None
+    gap: tuple[int, int] = (0, 0)
+
+    @field_validator("counter_bits")
+    @classmethod
+    def _bits(cls, value: int | None) -> int | None:
+        if value is not None and not 1 <= value <= 48:
+            raise RangeError("bits of the counter", value=value, allowed="1 .. 48")
+        return value
+
+    @field_validator("module", "gap")
+    @classmethod
+    def _tiles(cls, value: tuple[int, int] | None, info: Any) -> tuple[int, int] | None:
+        least = 1 if info.field_name == "module" else 0
+        if value is not None and min(value) < least:
+            raise RangeError(f"{info.field_name} (ny, nx) in pixels", value=value, allowed=f">= {least}")
+        return value
+
+    @property
+    def counts_unit(self) -> str:
+        """Unit of what `read` returns."""
+        return "counts"
+
+    @property
+    def gaps(self) -> NDArray[np.bool_]:
+        """Which pixels (ny, nx) lie in gaps between modules."""
+        if self.module is None:
+            return np.zeros(self.shape, bool)
+        rows, columns = (
+            np.arange(n) % (module + gap) >= module
+            for n, module, gap in zip(self.shape, self.module, self.gap, strict=True)
+        )
+        return np.asarray(rows[:, None] | columns[None, :])
+
+    def counts_axes(self, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
+        """The exposure's own axes."""
+        return axes
+
+    def mean(self, exposure: Exposure) -> NDArray[np.float64]:
+        """Expected counts (frames, ...): exact but for clipping, where the mean is clipped in place of the counts."""
+        from xsim.detectors._dead_time import counted_mean
+
+        photons = self._detected(exposure)
+        if self.dead_time > 0:
+            gates = exposure.frames["time"].reshape(-1, *(1,) * (photons.ndim - 1))
+            photons = counted_mean(photons, gates, self.dead_time, self.dead_time_model == "paralysable")
+        if self.counter_bits is not None:
+            photons = np.minimum(photons, 2.0**self.counter_bits - 1)
+        return np.asarray(self._mark_gaps(photons))
+
+    def read(self, exposure: Exposure, key: StreamKey) -> NDArray[np.int64]:
+        """Counts (frames, ...) int64, -1 in gaps. Raises RangeError for negative or non-finite photons."""
+        from xsim.detectors import _dead_time, _poisson
+
+        photons, index = self._detected(exposure), exposure.frames.index
+        if self.dead_time > 0:
+            law = (self.dead_time, self.dead_time_model == "paralysable")
+            gates = np.asarray(exposure.frames["time"], np.float64)
+            counts = _dead_time.counted(photons, gates, law, key, index)
+        else:
+            counts = _poisson.poisson(photons, key, index)
+        return np.asarray(self._mark_gaps(self._clip(counts)))
+
+    def _detected(self, exposure: Exposure) -> NDArray[np.float64]:
+        if exposure.expected.size and not float(np.min(exposure.expected)) >= 0:
+            raise RangeError(
+                "expected photons",
+                value=float(np.min(exposure.expected)),
+                allowed="finite, >= 0",
+                cure="check the flux",
+            )
+        return summed(exposure.expected, efficiency(self.efficiency, exposure.group_energy))
+
+    def _clip(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        if self.counter_bits is None:
+            return counts
+        top = 2**self.counter_bits - 1
+        over = int(np.count_nonzero(counts > top))
+        if over:
+            warnings.warn(
+                f"{over} pixels exceed the counter's {top} counts and are clipped there; "
+                "use more, shorter exposures (repeats) or less flux",
+                ValidityWarning,
+                stacklevel=3,
+            )
+        return np.minimum(counts, top)
+
+    def _mark_gaps(self, values: NDArray[Any]) -> NDArray[Any]:
+        if self.module is None or values.ndim < 3:
+            return values
+        if values.shape[-2:] != self.shape:
+            raise RangeError("pixels of the exposure", value=values.shape[-2:], allowed=str(self.shape), field="shape")
+        return np.where(self.gaps, -1, values)
