@@ -1,0 +1,329 @@
+"""Files are read back as they were, by our reader, by the NeXus validator and by silx; broken files are noticed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import synthetic_measurements as synthetic
+from silx.io import nxdata
+
+from xsim.constants import E_CHARGE
+from xsim.errors import FileError, UnknownNameError
+from xsim.formats import run_reader
+from xsim.formats._nexus import integer_type
+from xsim.formats.cxi import CXI
+from xsim.formats.lookup import available, default_format, export_format
+from xsim.formats.nexus import Nexus
+from xsim.formats.nxcansas import NXcanSAS
+from xsim.formats.nxstxm import NXstxm
+from xsim.formats.xdi import XDI
+
+PROVENANCE = {"version": "1.2.3", "title": "A title", "scenario_hash": "abc123", "date": "2026-01-02T03:04:05+00:00"}
+BUILDERS = {builder.__name__: builder for builder in synthetic.ALL}
+#: kinds of instrument and the format each must choose by itself
+CHOICE = {
+    "full_field": "nxtomo", "tomography": "nxtomo", "stxm": "nxstxm", "stxm_image": "nxstxm", "stxm_tilts": "nexus",
+    "ptychography": "cxi", "cdi": "cxi", "single_particle": "cxi", "fluorescence": "nxfluo", "absorption": "nxxas",
+    "saxs": "nxsas", "unknown_kind": "nexus", "point": "nexus",
+}  # fmt: skip
+
+
+def written(builder: str, folder: Path):
+    measurement = BUILDERS[builder]()
+    chosen = default_format(measurement)
+    path = folder / f"{measurement.name}{chosen.suffix}"
+    chosen.write(measurement, path, PROVENANCE)
+    return measurement, chosen, path
+
+
+def errors_of(path: Path, plain: bool = False) -> int:
+    """Errors that the validator reports; it exits 0 whatever it finds, so its words are parsed."""
+    tool = Path(sys.executable).with_name("nxcheck" if plain else "nxvalidate")
+    result = subprocess.run([str(tool), str(path)], capture_output=True, text=True, check=True, timeout=60)
+    found = re.search(r"Total number of errors: (\d+)", result.stdout + result.stderr)
+    assert found, result.stdout + result.stderr
+    return int(found.group(1))
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_each_technique_has_its_format_and_comes_back_the_same(name, tmp_path):
+    measurement, chosen, path = written(name, tmp_path)
+    assert chosen.kind == CHOICE[name]
+    again = run_reader.read_measurement(path)
+    assert again.counts.dtype == measurement.counts.dtype
+    np.testing.assert_array_equal(again.counts, measurement.counts)
+    np.testing.assert_array_equal(again.incident, measurement.incident)
+    assert list(again.frames.columns) == list(measurement.frames.columns)
+    for column, values in measurement.frames.columns.items():
+        np.testing.assert_array_equal(again.frames[column], values)
+    assert again.frames.units == measurement.frames.units
+    for mine, theirs in zip(
+        (*again.frames.axes, *again.axes), (*measurement.frames.axes, *measurement.axes), strict=True
+    ):
+        assert (mine.name, mine.unit) == (theirs.name, theirs.unit)
+        np.testing.assert_array_equal(mine.values, theirs.values)
+    for key, value in measurement.geometry.items():
+        np.testing.assert_array_equal(again.geometry[key], value)
+    for field in ("name", "kind", "counts_unit", "dose", "settings", "seed", "warnings"):
+        assert getattr(again, field) == getattr(measurement, field)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_no_file_holds_ground_truth(name, tmp_path):
+    _, _, path = written(name, tmp_path)
+    again = run_reader.read_measurement(path)
+    assert again.expected is None
+    assert again.truth == {}
+    names: list[str] = []
+    with h5py.File(path) as file:
+        file.visit(names.append)
+    assert not [n for n in names if "truth" in n or "expected" in n]
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_the_nexus_validator_finds_no_error(name, tmp_path):
+    _, chosen, path = written(name, tmp_path)
+    assert errors_of(path, plain=chosen.kind == "nexus") == 0
+
+
+def test_the_validator_notices_a_file_without_its_data(tmp_path):
+    _, _, path = written("tomography", tmp_path)
+    with h5py.File(path, "a") as file:
+        del file["entry/instrument/detector/image_key"], file["entry/data/image_key"]
+    assert errors_of(path) > 0
+
+
+def test_the_reduced_curve_passes_the_validator(tmp_path):
+    path = tmp_path / "curve.h5"
+    NXcanSAS().write(synthetic.saxs(), path, PROVENANCE)
+    assert errors_of(path) == 0
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_silx_opens_on_the_data_as_written(name, tmp_path):
+    measurement, chosen, path = written(name, tmp_path)
+    with h5py.File(path) as file:
+        shown = nxdata.get_default(file)
+        assert shown is not None
+        assert shown.is_valid
+        if chosen.kind in ("nxtomo", "nxstxm", "cxi", "nxfluo", "nxsas"):
+            assert shown.interpretation == "image"
+        if chosen.kind not in ("nxfluo", "nxxas"):
+            np.testing.assert_array_equal(np.ravel(shown.signal[()]), np.ravel(measurement.counts))
+        if chosen.kind == "nxfluo":
+            np.testing.assert_array_equal(np.ravel(shown.signal[()]), measurement.counts.sum(axis=1))
+
+
+def test_silx_notices_a_broken_default_chain(tmp_path):
+    _, _, path = written("stxm", tmp_path)
+    with h5py.File(path, "a") as file:
+        file["entry/data"].attrs["signal"] = "nothing"
+    with h5py.File(path) as file:
+        shown = nxdata.get_default(file)
+        assert shown is None or not shown.is_valid
+
+
+def test_links_are_hard_links_with_their_target_on_the_original(tmp_path):
+    _, _, path = written("stxm", tmp_path)
+    with h5py.File(path) as file:
+        original, linked = file["entry/instrument/detector/data"], file["entry/data/data"]
+        assert original == linked
+        assert linked.attrs["target"] == "/entry/instrument/detector/data"
+
+
+def test_an_asymmetric_stack_is_neither_flipped_nor_transposed(tmp_path):
+    measurement, _, path = written("stxm", tmp_path)
+    with h5py.File(path) as file:
+        data = file["entry/data/data"][...]
+        x, y = file["entry/data/sample_x"][...], file["entry/data/sample_y"][...]
+    assert data.shape == (6, len(y), len(x)) == (6, 20, 26)
+    np.testing.assert_array_equal(data, measurement.counts.reshape(6, 20, 26))
+    assert not np.array_equal(data[:, ::-1], data)
+    assert x[0] < x[-1]
+
+
+def test_stxm_wears_the_types_that_its_readers_want(tmp_path):
+    _, _, path = written("stxm", tmp_path)
+    with h5py.File(path) as file:
+        entry = file["entry"]
+        assert entry["definition"].shape == (1,)
+        assert entry["definition"].dtype.kind == "S"
+        assert entry["definition"][0] == b"NXstxm"
+        assert entry["data"].attrs["axes"].dtype.kind == "S"
+        assert entry["control/data"].shape == entry["data/data"].shape
+        assert entry["data/energy"].attrs["units"] == "eV"
+
+
+def test_cxi_holds_energies_in_joule_true_scalars_and_good_pixels_as_zero(tmp_path):
+    measurement, _, path = written("cdi", tmp_path)
+    with h5py.File(path) as file:
+        assert file["cxi_version"][()] == 160
+        entry = file["entry_1"]
+        assert entry["instrument_1/beam_1/energy"][()] == pytest.approx(6200 * E_CHARGE, rel=1e-12)
+        assert entry["instrument_1/source_1/wavelength"][()] == pytest.approx(1.999745e-10, rel=1e-5)
+        assert entry["instrument_1/detector_1/distance"].shape == ()
+        assert entry["data_1/data"].dtype == np.int32
+        mask = entry["instrument_1/detector_1/mask"]
+        assert mask.dtype == np.uint32
+        np.testing.assert_array_equal(mask[...] != 0, measurement.geometry["mask"])
+
+
+def test_gaps_of_minus_one_are_masked_in_cxi():
+    measurement = synthetic.ptychography(3, 8)
+    counts = measurement.counts.astype(np.int32)
+    counts[:, 2, 5] = -1
+    object.__setattr__(measurement, "counts", counts)
+    from xsim.formats.cxi import bad_pixels
+
+    assert np.argwhere(bad_pixels(measurement)).tolist() == [[2, 5]]
+
+
+def test_cxi_translations_find_the_patch_of_an_asymmetric_object_that_each_frame_saw(tmp_path):
+    """A reader that follows the CXI axes must cut the object where the beam was, un-flipped."""
+    rng = np.random.default_rng(3)
+    scene = rng.normal(size=(40, 60)) + 1j * rng.normal(size=(40, 60))
+    probe = np.hypot(*np.mgrid[-8:8, -8:8]) < 6
+    rows, columns = np.array([2, 9, 20, 24]), np.array([5, 30, 1, 44])
+    frames = [
+        np.abs(np.fft.fft2(probe * scene[r : r + 16, c : c + 16])) ** 2 for r, c in zip(rows, columns, strict=True)
+    ]
+    step, base = 5e-9, synthetic.ptychography(4, 16)
+    table = synthetic.table(energy=6200.0, x=(columns - 22) * step, y=(rows - 12) * step)
+    made = synthetic.measurement("p", "ptychography", table, np.fft.fftshift(frames, axes=(1, 2)), base.axes)
+    object.__setattr__(made, "geometry", base.geometry)
+    CXI().write(made, tmp_path / "p.cxi", PROVENANCE)
+    with h5py.File(tmp_path / "p.cxi") as file:
+        detector = file["entry_1/instrument_1/detector_1"]
+        data, basis, motion = detector["data"][...], detector["basis_vectors"][...], detector["translation"][...]
+
+    def misfit(sign: float) -> float:
+        """Mean error of the frames predicted from the positions of the beam, minus the motion of the sample."""
+        unit = basis / np.linalg.norm(basis, axis=1, keepdims=True)
+        row, column = np.rint(sign * (-motion @ unit.T) / step).astype(int).T
+        total = 0.0
+        for frame, r, c in zip(data, row - row.min() + rows.min(), column - column.min() + columns.min(), strict=True):
+            model = np.fft.fftshift(np.abs(np.fft.fft2(probe * scene[r : r + 16, c : c + 16])) ** 2)
+            total += np.abs(model - frame).sum() / frame.sum()
+        return total / len(data)
+
+    assert misfit(1.0) < 0.1
+    assert misfit(-1.0) > 0.5  # the wrong sign must not fit
+
+
+def test_tomography_angles_are_in_degrees_and_energy_in_kev(tmp_path):
+    _, _, path = written("tomography", tmp_path)
+    with h5py.File(path) as file:
+        np.testing.assert_allclose(file["entry/sample/rotation_angle"][...], [-60, -30, 0, 30, 60])
+        assert file["entry/beam/incident_energy"][()] == pytest.approx(0.52)
+        assert file["entry/instrument/detector/image_key"][...].tolist() == [0] * 5
+        assert file["entry/instrument/detector/x_pixel_size"][()] == pytest.approx(20e-9)
+
+
+def test_every_file_states_version_seed_hash_convention_and_dose(tmp_path):
+    for name in BUILDERS:
+        _, _, path = written(name, tmp_path)
+        with h5py.File(path) as file:
+            entry = file[file.attrs["default"]]
+            process = entry["simulation"]
+            assert process["version"].asstr()[()] == "1.2.3"
+            assert process["parameters/seed"][()] == 7
+            assert process["parameters/scenario_hash"].asstr()[()] == "abc123"
+            assert "exp(+ikz" in process["sign_convention/data"].asstr()[()]
+            assert entry["dose/material"].asstr()[...].tolist() == ["gold", "vitreous_ice"]
+            assert entry["dose/max"][0] == 3.4e6
+            assert entry["dose/max"].attrs["units"] == "Gy"
+        assert run_reader.read_provenance(path) == PROVENANCE
+
+
+def test_large_counts_widen_instead_of_wrapping():
+    assert integer_type(np.array([1, 2**31 - 1], np.uint32)) == np.int32
+    assert integer_type(np.array([1, 2**31], np.uint32)) == np.int64
+    assert integer_type(np.array([1, 2**40])) == np.int64
+    assert integer_type(np.array([1.5])) == np.float64
+    assert integer_type(np.array([3], np.uint16)) == np.int32
+
+
+def test_a_memory_map_streams_into_chunks(tmp_path):
+    base = synthetic.ptychography(40, 64)
+    mapped = np.memmap(tmp_path / "counts.dat", np.uint16, "w+", shape=base.counts.shape)
+    mapped[...] = base.counts
+    object.__setattr__(base, "counts", mapped)
+    CXI().write(base, tmp_path / "p.cxi", PROVENANCE)
+    with h5py.File(tmp_path / "p.cxi") as file:
+        data = file["entry_1/data_1/data"]
+        assert data.chunks is not None
+        assert data.compression == "gzip"
+        assert data.shuffle
+        np.testing.assert_array_equal(data[...], mapped)
+
+
+def test_a_format_that_cannot_hold_the_data_says_so_and_names_those_that_can():
+    stack = synthetic.stxm()
+    reasons = available(stack)
+    assert reasons["nxstxm"] == "" == reasons["nexus"]
+    assert "images" in reasons["cxi"]
+    with pytest.raises(FileError, match=r"not images.*nexus, nxstxm"):
+        export_format(stack, "cxi")
+    with pytest.raises(UnknownNameError, match="nxstxm"):
+        export_format(stack, "nxstx")
+    assert isinstance(export_format(stack, "nexus"), Nexus)
+    assert "tilt" in NXstxm().accepts(synthetic.stxm_tilts())
+
+
+def test_missing_geometry_is_named_and_leaves_no_file(tmp_path):
+    measurement = synthetic.ptychography()
+    object.__setattr__(measurement, "geometry", {"detector_pixel [m]": 75e-6})
+    with pytest.raises(FileError, match="detector_distance"):
+        CXI().write(measurement, tmp_path / "p.cxi", PROVENANCE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_while_writing_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("xsim.formats.nexus.write_record", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        Nexus().write(synthetic.point(), tmp_path / "p.nxs", PROVENANCE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reading_a_file_of_another_kind_is_refused(tmp_path):
+    other = tmp_path / "other.nxs"
+    with h5py.File(other, "w") as file:
+        file["a"] = 1
+    for path in (other, tmp_path / "missing.nxs"):
+        with pytest.raises(FileError):
+            run_reader.read_measurement(path)
+    (tmp_path / "text.nxs").write_text("hello")
+    with pytest.raises(FileError, match="xsim"):
+        run_reader.read_measurement(tmp_path / "text.nxs")
+
+
+def test_a_run_is_read_by_instrument_name_and_a_wrong_name_lists_the_right_ones(tmp_path):
+    written("stxm", tmp_path)
+    written("cdi", tmp_path)
+    with pytest.raises(FileError, match="not a finished run"):
+        run_reader.instrument_files(tmp_path)
+    (tmp_path / "run.json").write_text("{}")
+    shutil.copy(tmp_path / "stxm.nxs", tmp_path / "truth.h5")
+    assert list(run_reader.instrument_files(tmp_path)) == ["cdi", "stxm"]
+    assert run_reader.read_instrument(tmp_path, "cdi").kind == "cdi"
+    with pytest.raises(UnknownNameError, match="stxm"):
+        run_reader.read_instrument(tmp_path, "stx")
+
+
+def test_an_xdi_spectrum_has_its_header_and_the_logarithm_of_the_ratio(tmp_path):
+    measurement = synthetic.absorption()
+    XDI().write(measurement, tmp_path / "a.xdi", PROVENANCE)
+    lines = (tmp_path / "a.xdi").read_text().splitlines()
+    assert lines[0].startswith("# XDI/1.0")
+    assert "# Element.symbol: Fe" in lines
+    assert float(next(line for line in lines if "d_spacing" in line).split(":")[1]) > 0
+    table = np.loadtxt(tmp_path / "a.xdi")
+    np.testing.assert_allclose(table[:, 0], measurement.frames["energy"])
+    np.testing.assert_allclose(table[:, 1], np.log(table[:, 3] / table[:, 2]), rtol=1e-8)

@@ -1,0 +1,123 @@
+"""The NXcollection `xsim` of every file: what is needed, besides the counts, to rebuild the Measurement.
+
+Written by every format, read by `run_reader`. It never holds ground truth: no expectation and no `truth`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import h5py
+import numpy as np
+
+from xsim.errors import FileError
+from xsim.exposure import Array, Axis, Dose, FrameTable, Measurement
+from xsim.formats._nexus import group, link, put, to_json
+
+_VERSION = 1
+
+
+def write_record(entry: h5py.Group, measurement: Measurement, counts: h5py.Dataset) -> None:
+    """Add the collection to `entry`; `counts` is the dataset that holds all counts in frame order."""
+    record = group(entry, "xsim", "NXcollection", record_version=_VERSION)
+    for name in ("name", "kind", "counts_unit"):
+        put(record, name, getattr(measurement, name))
+    put(record, "seed", measurement.seed)
+    put(record, "settings", to_json(measurement.settings))
+    put(record, "warnings", to_json(list(measurement.warnings)))
+    put(record, "incident", np.asarray(measurement.incident, np.float64), "photons")
+    link(record, "counts", counts)
+    record.attrs["counts_shape"] = np.asarray(measurement.counts.shape, np.int64)
+    record.attrs["counts_dtype"] = measurement.counts.dtype.str
+    frames = group(record, "frames", "NXcollection", order=to_json(list(measurement.frames.columns)))
+    for name, column in measurement.frames.columns.items():
+        put(frames, _safe(name), np.asarray(column), measurement.frames.units.get(name, ""), column=name)
+    put(record, "frame_number", measurement.frames.index)
+    _write_axes(record, "scan_axes", measurement.frames.axes)
+    _write_axes(record, "detector_axes", measurement.axes)
+    geometry = group(record, "geometry", "NXcollection")
+    for key, value in measurement.geometry.items():
+        _write_value(geometry, key, value)
+
+
+def _write_axes(record: h5py.Group, name: str, axes: tuple[Axis, ...]) -> None:
+    folder = group(record, name, "NXcollection", count=len(axes))
+    for number, axis in enumerate(axes):
+        put(folder, f"axis_{number}", np.asarray(axis.values), axis.unit, axis=axis.name)
+
+
+def _write_value(folder: h5py.Group, key: str, value: Any) -> None:
+    match = re.fullmatch(r"(.*?)\s*\[(.*)\]", key)
+    name, unit = match.groups() if match else (key, "")
+    array = np.asarray(value) if not isinstance(value, (dict, type(None), str)) else None
+    plain = array is not None and array.dtype.kind in "iufc"
+    safe = _safe(name) if _safe(name) not in folder else _safe(key)
+    if plain or isinstance(value, str):
+        put(folder, safe, value, unit, key=key, encoding="value")
+    else:
+        put(folder, safe, to_json(value), unit, key=key, encoding="json")
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"\W", "_", name) or "_"
+
+
+def read_record(record: h5py.Group) -> Measurement:
+    """The Measurement of a collection written by `write_record`; counts are read into memory."""
+    if record.attrs.get("record_version") != _VERSION:
+        found = str(record.attrs.get("record_version"))
+        raise FileError("a record of another version", value=found, allowed=str(_VERSION), cure="run xsim again")
+    columns, units = {}, {}
+    folder = record["frames"]
+    by_name = {_text(item.attrs["column"]): item for item in folder.values()}
+    for name in json.loads(folder.attrs["order"]):
+        columns[name] = _array(by_name[name])
+        units[name] = _text(by_name[name].attrs.get("units", ""))
+    table = FrameTable(columns, units, _read_axes(record["scan_axes"]), record["frame_number"][...])
+    counts = record["counts"][...].reshape(tuple(record.attrs["counts_shape"]))
+    return Measurement(
+        name=_text(record["name"][()]),
+        kind=_text(record["kind"][()]),
+        frames=table,
+        counts=counts.astype(np.dtype(record.attrs["counts_dtype"]), copy=False),
+        counts_unit=_text(record["counts_unit"][()]),
+        axes=_read_axes(record["detector_axes"]),
+        expected=None,
+        expected_axes=(),
+        incident=record["incident"][...],
+        dose=_read_dose(record.parent["dose"]) if "dose" in record.parent else {},
+        geometry={_text(item.attrs["key"]): _read_value(item) for item in record["geometry"].values()},
+        settings=json.loads(_text(record["settings"][()])),
+        seed=int(record["seed"][()]),
+        warnings=tuple(json.loads(_text(record["warnings"][()]))),
+    )
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _array(dataset: h5py.Dataset) -> Array:
+    return dataset.asstr()[...].astype(str) if h5py.check_string_dtype(dataset.dtype) else dataset[...]
+
+
+def _read_axes(folder: h5py.Group) -> tuple[Axis, ...]:
+    parts = [folder[f"axis_{number}"] for number in range(int(folder.attrs["count"]))]
+    return tuple(Axis(_text(p.attrs["axis"]), _array(p), _text(p.attrs.get("units", ""))) for p in parts)
+
+
+def _read_value(dataset: h5py.Dataset) -> Any:
+    if dataset.attrs["encoding"] == "json":
+        return json.loads(_text(dataset[()]))
+    if h5py.check_string_dtype(dataset.dtype):
+        return _text(dataset[()])
+    return dataset[...] if dataset.shape else dataset[()].item()
+
+
+def _read_dose(folder: h5py.Group) -> dict[str, Dose]:
+    if "material" not in folder:
+        return {}
+    rows = zip(*(folder[name][...] for name in ("mean", "max", "energy", "mass")), strict=True)
+    return {name: Dose(*map(float, row)) for name, row in zip(_array(folder["material"]), rows, strict=True)}

@@ -1,0 +1,59 @@
+"""Reads a finished run back from its files alone, so that exports and reconstructions never see ground truth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from xsim.errors import FileError
+from xsim.exposure import Measurement
+from xsim.formats._record import read_record
+from xsim.registry import unknown
+
+
+def read_measurement(path: Path | str) -> Measurement:
+    """The Measurement held by a file that xsim wrote. Raises FileError if it is missing or not such a file."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileError("no such file", value=str(path))
+    try:
+        with h5py.File(path) as file:
+            entry = file[file.attrs["default"]]
+            return read_record(entry["xsim"])
+    except FileError:
+        raise
+    except (KeyError, ValueError, OSError) as error:
+        raise FileError(
+            "not a measurement written by xsim", value=str(path), cure=f"give a file of a run ({error})"
+        ) from None
+
+
+def read_provenance(path: Path | str) -> dict[str, Any]:
+    """The provenance stored in a file that xsim wrote."""
+    with h5py.File(path) as file:
+        text = file[file.attrs["default"]]["simulation/provenance/data"].asstr()[()]
+    result: dict[str, Any] = json.loads(text)
+    return result
+
+
+def instrument_files(run: Path | str) -> dict[str, Path]:
+    """Instrument name -> its file, of a finished run directory (one with `run.json`)."""
+    run = Path(run)
+    if not (run / "run.json").is_file():
+        raise FileError("not a finished run", value=str(run), cure="give a directory that holds run.json")
+    found = {}
+    for path in sorted(run.iterdir()):
+        if path.suffix in (".nxs", ".cxi", ".h5") and path.name != "truth.h5":
+            found[path.stem] = path
+    return found
+
+
+def read_instrument(run: Path | str, name: str) -> Measurement:
+    """The Measurement of one instrument of a finished run. Raises FileError or UnknownNameError."""
+    files = instrument_files(run)
+    if name not in files:
+        raise unknown(f"unknown instrument of {run}", name, list(files), field="instrument")
+    return read_measurement(files[name])
