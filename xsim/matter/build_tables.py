@@ -1,0 +1,338 @@
+"""Builds the packaged element table: `python -m xsim.matter.build_tables [-o FILE]`.
+
+Per element Z = 1..92, 30 eV - 150 keV: f2 (photoabsorption) from the CXRO/Henke tables below 2 keV, blended in
+log E over 2-5 keV into the photoelectric cross sections of xraylib; both sources are first aligned to one table of
+edges (that of xraydb, Elam 2002), at which the jump is a ramp as wide as the level. f1 is the exact Kramers-Kronig
+transform of that f2. The total attenuation adds the Rayleigh and Compton cross sections of xraylib. The bands are
+the largest deviations of CXRO, xraylib and Chantler (NIST FFAST) from the values given.
+Needs the packages periodictable and xraydb (extra `test`) at build time only.
+References: CXRO doi 10.1006/adnd.1993.1013; xraylib doi 10.1016/j.sab.2011.09.011; Elam et al. doi
+10.1016/S0969-806X(01)00227-4; Chantler doi 10.1063/1.555974.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsim.constants import HC, R_E
+from xsim.matter.kramers_kronig import relativistic_charge, transform
+
+FloatArray = NDArray[np.float64]
+
+VERSION = "1"
+RANGE = (30.0, 150e3)
+#: stored nodes reach a little further, so that interpolation at the ends is ordinary
+STORED = (29.0, 152e3)
+BLEND = (2000.0, 5000.0)
+XRAYLIB = (110.0, 700e3)
+#: the common coarse grid of scatter cross sections and uncertainty bands [eV]
+COARSE = np.geomspace(STORED[0], STORED[1], 430)
+#: f2 = sigma E / (2 r_e h c), for sigma in barn and E in eV
+_F2_PER_BARN = 1e-28 / (2 * R_E * HC)
+_SHELLS = "K L1 L2 L3 M1 M2 M3 M4 M5 N1 N2 N3 N4 N5 N6 N7 O1 O2 O3 O4 O5".split()  # noqa: SIM905
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One table of f2 as a smooth part, log f2 minus its jumps, at log energies, and the jumps at the edges."""
+
+    log_energy: FloatArray
+    smooth: FloatArray
+    jumps: FloatArray
+
+    def at(self, log_energy: FloatArray) -> FloatArray:
+        """The smooth part, extrapolated linearly in log-log beyond the data."""
+        x, y = self.log_energy, self.smooth
+        inside = np.interp(log_energy, x, y)
+        low, high = (y[1] - y[0]) / (x[1] - x[0]), (y[-1] - y[-2]) / (x[-1] - x[-2])
+        inside = np.where(log_energy < x[0], y[0] + low * (log_energy - x[0]), inside)
+        return np.where(log_energy > x[-1], y[-1] + high * (log_energy - x[-1]), inside)
+
+
+def edges_of(symbol: str) -> dict[str, float]:
+    """Edge energies [eV] of an element above 10 eV, by shell, in ascending order."""
+    import xraydb
+
+    found = {name: edge.energy for name, edge in xraydb.xray_edges(symbol).items() if name in _SHELLS}
+    return dict(sorted(((name, e) for name, e in found.items() if 10.5 < e < 150e3), key=lambda pair: pair[1]))
+
+
+def widths_of(z: int, edges: dict[str, float]) -> FloatArray:
+    """Width of the ramp at each edge [eV]: the level width, between 0.2 eV and 4 % of the energy."""
+    import xraylib
+
+    widths = []
+    for name, energy in edges.items():
+        try:
+            width = 1e3 * xraylib.AtomicLevelWidth(z, getattr(xraylib, f"{name}_SHELL"))
+        except ValueError:
+            width = 0.2 if name == "K" else 1.0
+        widths.append(min(max(width, 0.2), 0.04 * energy))
+    return np.array(widths)
+
+
+def cxro(symbol: str) -> tuple[FloatArray, FloatArray]:
+    """Energies [eV] and f2 of the CXRO table, sorted, each energy once."""
+    import periodictable
+
+    path = Path(periodictable.__file__).parent / "xsf" / f"{symbol.lower()}.nff"
+    energy, _, f2 = np.loadtxt(path, skiprows=1).T
+    energy, first = np.unique(energy, return_index=True)
+    keep = (energy >= 10) & (f2[first] > 0)
+    return energy[keep], f2[first][keep]
+
+
+def cxro_source(symbol: str, edges: FloatArray) -> Source:
+    """The CXRO table with its jumps, which it marks by pairs of points 0.2 eV apart, moved to the nearest edge."""
+    energy, f2 = cxro(symbol)
+    log_f2 = np.log(f2)
+    step, gap = np.diff(log_f2), np.diff(energy)
+    jumps = np.zeros(len(edges))
+    removed = np.zeros(len(energy))
+    for i in np.argsort(-step):
+        if not (0.08 < gap[i] < 0.31 and step[i] > 0.05):
+            continue
+        middle = (energy[i] + energy[i + 1]) / 2
+        distance = np.abs(edges - middle)
+        nearest = int(np.argmin(np.where(jumps == 0, distance, np.inf))) if len(edges) else -1
+        if nearest >= 0 and jumps[nearest] == 0 and distance[nearest] < max(0.02 * middle, 1.5):
+            jumps[nearest] = step[i]
+            removed[i + 1 :] += step[i]
+    return Source(np.log(energy), log_f2 - removed, jumps)
+
+
+def xraylib_source(z: int, edges: FloatArray) -> Source:
+    """`CS_Photo` of xraylib as f2, its jumps taken at the steepest point within 1 % of each edge."""
+    import xraylib
+
+    barns = xraylib.AtomicWeight(z) / xraylib.AVOGNUM  # cm^2/g to barn per atom (AVOGNUM is in 1e24)
+    energy = np.geomspace(*XRAYLIB, 1500)
+    jumps, places, guards = np.zeros(len(edges)), np.zeros(len(edges)), np.zeros(len(edges))
+
+    def log_f2(points: FloatArray) -> FloatArray:
+        values = np.array([xraylib.CS_Photo(z, point / 1e3) for point in points]) * barns
+        return np.log(values * points * _F2_PER_BARN)
+
+    gaps = np.diff(edges, prepend=0, append=1e9)
+    for k, edge in enumerate(edges):
+        if not 1.02 * XRAYLIB[0] < edge < XRAYLIB[1]:
+            continue
+        reach = min(0.01 * edge, 0.45 * gaps[k], 0.45 * gaps[k + 1])
+        near = np.linspace(edge - reach, edge + reach, 801)
+        values = log_f2(near)
+        step = np.diff(values) - np.median(np.diff(values))
+        i = int(np.argmax(step))
+        if step[i] > 0.002:
+            # the whole rise may take more than one sample: add its neighbours' excess
+            jumps[k] = step[max(i - 2, 0) : i + 3].sum()
+            places[k], guards[k] = near[i], 4 * reach / 800
+    keep = np.ones(len(energy), bool)
+    for place, guard in zip(places, guards, strict=True):
+        keep &= np.abs(energy - place) > guard
+    energy = energy[keep]
+    removed = ((energy[:, None] > places[None, :]) & (places > 0)[None, :]) @ jumps
+    return Source(np.log(energy), log_f2(energy) - removed, jumps)
+
+
+def blend_weight(energy: FloatArray) -> FloatArray:
+    """0 below 2 keV (CXRO), 1 above 5 keV (xraylib), a smoothstep in log E between."""
+    u = np.clip(np.log(energy / BLEND[0]) / np.log(BLEND[1] / BLEND[0]), 0, 1)
+    return u * u * (3 - 2 * u)
+
+
+@dataclass(frozen=True, eq=False)
+class Absorption:
+    """f2 of one element as a function of energy."""
+
+    edges: FloatArray
+    widths: FloatArray
+    low: Source
+    high: Source
+
+    def __call__(self, energy: FloatArray) -> FloatArray:
+        """f2 (n,) at `energy` (n,) [eV], 10 eV - 1 GeV: the aligned sources blended in the logarithm."""
+        x, weight = np.log(energy), blend_weight(energy)
+        ramp = np.clip((energy[:, None] - self.edges) / self.widths + 0.5, 0, 1)
+        # each factor rises linearly from 1 to exp(jump): a ramp of the logarithm would lean to the upper side
+        low = self.low.at(x) + np.log1p(ramp * np.expm1(self.low.jumps)).sum(axis=1)
+        high = self.high.at(x) + np.log1p(ramp * np.expm1(self.high.jumps)).sum(axis=1)
+        return np.exp((1 - weight) * low + weight * high)
+
+
+def absorption(z: int) -> Absorption:
+    """The blended f2 of element `z`."""
+    import xraylib
+
+    symbol = xraylib.AtomicNumberToSymbol(z)
+    table = edges_of(symbol)
+    edges = np.array(list(table.values()), np.float64)
+    return Absorption(edges, widths_of(z, table), cxro_source(symbol, edges), xraylib_source(z, edges))
+
+
+def kk_nodes(f2: Absorption) -> FloatArray:
+    """Energies [eV] between which f2 is close to linear: a 1 % grid, the edges and what lies near them."""
+    parts = [np.geomspace(10, 1e9, 1850), np.exp(f2.low.log_energy)]
+    for edge, width in zip(f2.edges, f2.widths, strict=True):
+        offsets = np.geomspace(width / 2, 0.04 * edge, 26)
+        parts += [edge - offsets, edge + offsets, edge + width * np.linspace(-0.5, 0.5, 7)]
+    nodes = np.unique(np.concatenate(parts))
+    nodes = nodes[(nodes >= 10) & (nodes <= 1e9)]
+    return nodes[np.concatenate(([True], np.diff(nodes) > 1e-7 * nodes[1:]))]
+
+
+class Dispersion:
+    """f1 of one element from its f2 by the exact transform, with nothing below 10 eV and above 1 GeV."""
+
+    def __init__(self, z: int, f2: Absorption):
+        nodes = kk_nodes(f2)
+        self.nodes = np.concatenate(([nodes[0] * (1 - 1e-6)], nodes, [nodes[-1] * (1 + 1e-6)]))
+        self.values = np.concatenate(([0.0], f2(nodes), [0.0]))
+        self.charge = relativistic_charge(z)
+
+    def __call__(self, energy: FloatArray) -> FloatArray:
+        """f1 (n,) at `energy` (n,) [eV]."""
+        return self.charge + transform(self.nodes, self.values, energy)
+
+
+def stored_nodes(f2: Absorption, f1: Dispersion, tolerance: float = 0.01) -> tuple[FloatArray, FloatArray]:
+    """Energies [eV] and f1 such that f1 is linear between them to `tolerance` electrons at the midpoints."""
+    nodes = f1.nodes[(f1.nodes > STORED[0]) & (f1.nodes < STORED[1])]
+    nodes = np.unique(np.concatenate(([STORED[0]], nodes, [STORED[1]])))
+    values = f1(nodes)
+    pending = np.arange(len(nodes) - 1)
+    for _ in range(6):
+        middle = (nodes[pending] + nodes[pending + 1]) / 2
+        exact = f1(middle)
+        bad = np.abs(exact - (values[pending] + values[pending + 1]) / 2) > tolerance
+        bad &= np.diff(nodes)[pending] > 1e-6 * middle
+        if not bad.any():
+            break
+        where = pending[bad] + 1
+        nodes, values = np.insert(nodes, where, middle[bad]), np.insert(values, where, exact[bad])
+        at = where + np.arange(len(where))
+        pending = np.unique(np.concatenate((at - 1, at)))
+    return nodes, values
+
+
+def scatter(z: int) -> FloatArray:
+    """Rayleigh and Compton cross sections (2, len(COARSE)) [m^2 per atom].
+
+    Below the tables of xraylib Rayleigh is held constant and Compton falls as E: both are negligible there.
+    """
+    import xraylib
+
+    area = 1e-4 * xraylib.AtomicWeight(z) / (xraylib.AVOGNUM * 1e24)  # cm^2/g to m^2 per atom; AVOGNUM is in 1e24
+    out = np.empty((2, len(COARSE)))
+    for row, call in enumerate((xraylib.CS_Rayl, xraylib.CS_Compt)):
+        start = next(i for i, e in enumerate(COARSE) if e > 105.0)
+        for i in range(start, len(COARSE)):
+            out[row, i] = call(z, COARSE[i] / 1e3) * area
+        out[row, :start] = out[row, start] * (COARSE[:start] / COARSE[start] if row else 1.0)
+    return out
+
+
+def bands(z: int, f2: Absorption, f1: Dispersion) -> tuple[FloatArray, FloatArray]:
+    """Largest deviation of CXRO, xraylib and Chantler from our f1 [electrons] and relative from our f2, on COARSE.
+
+    Within 2 % of an edge the values from outside are carried over: there the tables differ by their edge positions,
+    and the fine structure of the edge, in none of them, is larger still.
+    """
+    import periodictable
+    import xraydb
+    import xraylib
+
+    symbol = xraylib.AtomicNumberToSymbol(z)
+    ours1, ours2 = f1(COARSE), f2(COARSE)
+    energy, cxro2 = cxro(symbol)
+    path = Path(periodictable.__file__).parent / "xsf" / f"{symbol.lower()}.nff"
+    raw = np.loadtxt(path, skiprows=1)
+    raw = raw[raw[:, 1] > -9000]
+    raw = raw[np.argsort(raw[:, 0], kind="stable")]
+    cxro1 = np.interp(COARSE, raw[:, 0], raw[:, 1], left=np.nan, right=np.nan)
+    tables2 = [np.exp(np.interp(np.log(COARSE), np.log(energy), np.log(cxro2), right=np.nan))]
+    inside = XRAYLIB[0] < COARSE
+    with_jumps = f2.high.at(np.log(COARSE)) + (COARSE[:, None] > f2.edges) @ f2.high.jumps
+    tables2.append(np.where(inside, np.exp(with_jumps), np.nan))
+    tables1 = [cxro1]
+    chantler1, chantler2 = _chantler(xraydb, symbol, z)
+    tables1.append(chantler1)
+    tables2.append(chantler2)
+    band1 = _largest([np.abs(t - ours1) for t in tables1])
+    band2 = _largest([np.abs(t / ours2 - 1) for t in tables2])
+    near = (np.abs(COARSE[:, None] / f2.edges - 1) < 0.02).any(axis=1)
+    for band in (band1, band2):
+        good = np.isfinite(band) & ~near
+        band[:] = np.interp(np.log(COARSE), np.log(COARSE[good]), band[good])
+    return band1, band2
+
+
+def _chantler(xraydb: Any, symbol: str, z: int) -> tuple[FloatArray, FloatArray]:
+    known = xraydb.chantler_energies(symbol)
+    low, high = max(known[0], 30.0), known[-1]
+    inside = (low < COARSE) & (high > COARSE)
+    f1, f2 = np.full(len(COARSE), np.nan), np.full(len(COARSE), np.nan)
+    f1[inside] = xraydb.f1_chantler(symbol, COARSE[inside]) + z
+    f2[inside] = xraydb.f2_chantler(symbol, COARSE[inside])
+    return f1, np.where(f2 > 0, f2, np.nan)
+
+
+def _largest(deviations: list[FloatArray]) -> FloatArray:
+    stack = np.array(deviations)
+    return np.where(np.isfinite(stack).any(axis=0), np.nanmax(np.nan_to_num(stack, nan=-1.0), axis=0), np.nan)
+
+
+def element(z: int) -> dict[str, Any]:
+    """The columns of one element: energy, f1, f2 at its nodes; bands and scatter on COARSE; edges; atomic weight."""
+    import xraylib
+
+    f2 = absorption(z)
+    f1 = Dispersion(z, f2)
+    nodes, values = stored_nodes(f2, f1)
+    band1, band2 = bands(z, f2, f1)
+    return {
+        "energy": nodes,
+        "f1": values.astype(np.float32),
+        "log_f2": np.log(f2(nodes)).astype(np.float32),
+        "band1": band1.astype(np.float32),
+        "band2": band2.astype(np.float32),
+        "scatter": scatter(z).astype(np.float32),
+        "edges": f2.edges,
+        "edge_names": list(edges_of(xraylib.AtomicNumberToSymbol(z))),
+        "weight": xraylib.AtomicWeight(z),
+    }
+
+
+def build(numbers: range = range(1, 93)) -> dict[str, Any]:
+    """All arrays of the packaged file."""
+    columns = [element(z) for z in numbers]
+    stacked = {name: np.array([c[name] for c in columns]) for name in ("band1", "band2", "scatter", "weight")}
+    joined = {name: np.concatenate([c[name] for c in columns]) for name in ("energy", "f1", "log_f2", "edges")}
+    return {
+        **stacked,
+        **joined,
+        "offsets": np.cumsum([0] + [len(c["energy"]) for c in columns]),
+        "edge_offsets": np.cumsum([0] + [len(c["edges"]) for c in columns]),
+        "edge_names": np.array([name for c in columns for name in c["edge_names"]]),
+        "coarse": COARSE,
+        "version": np.array(VERSION),
+    }
+
+
+def main() -> None:
+    """Build the table and write it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    default = Path(__file__).parent / "data" / "elements.npz"
+    parser.add_argument("-o", "--output", type=Path, default=default)
+    path = parser.parse_args().output
+    np.savez_compressed(path, **build())
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
