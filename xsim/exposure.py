@@ -167,8 +167,8 @@ class Measurement:
 
     @property
     def total_counts(self) -> float:
-        """Sum of all counts."""
-        return float(math.fsum(np.asarray(frame, dtype=np.float64).sum() for frame in self.counts))
+        """Sum of all counts, without the -1 that marks a gap or a masked pixel."""
+        return math.fsum(float(np.sum(frame, dtype=np.float64, where=frame >= 0)) for frame in self.counts)
 
 
 @dataclass(frozen=True, eq=False)
