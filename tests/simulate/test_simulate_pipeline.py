@@ -1,0 +1,142 @@
+"""The pipeline's promises: same bits for any chunking and workers, streams apart, warnings and emptiness told."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_instrument import FakeInstrument, FakePrepared
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import xsim.simulate.pipeline as pipeline
+from xsim.errors import RangeError, XsimWarning
+from xsim.exposure import FrameTable, Measurement
+from xsim.simulate import Workers, simulate
+
+pytestmark = pytest.mark.filterwarnings("ignore::xsim.errors.XsimWarning")
+
+
+def run(instrument: FakeInstrument | None = None, **options: object) -> Measurement:
+    return simulate(None, instrument or FakeInstrument(), 3, name="txm", **options)  # type: ignore[arg-type]
+
+
+def same(a: Measurement, b: Measurement) -> bool:
+    return (
+        a.counts.tobytes() == b.counts.tobytes()
+        and a.expected.tobytes() == b.expected.tobytes()  # type: ignore[union-attr]
+        and a.incident.tobytes() == b.incident.tobytes()
+    )
+
+
+@settings(max_examples=20, deadline=None)
+@given(chunk=st.integers(1, 40))
+def test_counts_are_the_same_to_the_bit_for_any_chunk_size(chunk: int) -> None:
+    assert same(run(), run(chunk=chunk))
+
+
+def test_counts_are_the_same_to_the_bit_for_any_number_of_workers() -> None:
+    alone = run()
+    with Workers(2) as pool:
+        assert same(alone, run(workers=pool))
+        assert same(alone, run(workers=pool, chunk=5))
+        other = FakeInstrument(count=7)
+        assert same(run(other), run(other, workers=pool, chunk=2))
+
+
+def test_warnings_of_workers_come_home_once_and_in_the_same_words() -> None:
+    alone = run()
+    assert alone.warnings == ("frame 7 is odd",)
+    assert run(workers=2, chunk=3).warnings == alone.warnings
+
+
+def test_warnings_reach_the_caller_too() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run()
+    assert [str(w.message) for w in caught if issubclass(w.category, XsimWarning)] == ["frame 7 is odd"]
+
+
+def test_counts_follow_the_expectation_within_three_sigma() -> None:
+    m = run(FakeInstrument(count=500))
+    mean = m.expected.sum()  # type: ignore[union-attr]
+    assert abs(m.total_counts - mean) < 3 * np.sqrt(mean)
+    assert m.expected.max() > 0  # type: ignore[union-attr]
+
+
+def test_the_expectation_is_summed_over_photon_groups() -> None:
+    instrument = FakeInstrument()
+    exposure = instrument.prepare(None).expose(instrument.frames())
+    assert np.allclose(run().expected, exposure.expected.sum(axis=1), rtol=1e-14)
+
+
+def test_another_seed_or_name_draws_other_numbers() -> None:
+    first = run()
+    assert not same(first, simulate(None, FakeInstrument(), 4, name="txm"))  # type: ignore[arg-type]
+    assert not same(first, simulate(None, FakeInstrument(), 3, name="other"))  # type: ignore[arg-type]
+
+
+def test_no_light_at_all_is_an_error_that_names_the_instrument() -> None:
+    with pytest.raises(RangeError, match="'txm'.*raise the flux"):
+        run(FakeInstrument(flux=0.0))
+
+
+def test_some_dark_frames_are_a_warning_with_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = FakePrepared.expose
+
+    def half_dark(self: FakePrepared, frames: FrameTable) -> object:
+        exposure = original(self, frames)
+        exposure.expected[frames.index % 2 == 1] = 0
+        return exposure
+
+    monkeypatch.setattr(FakePrepared, "expose", half_dark)
+    assert "no photon is expected at the detector in 12 of 24 frames" in run().warnings
+
+
+def test_large_arrays_lie_in_scratch_and_hold_the_same_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = run()
+    monkeypatch.setattr(pipeline, "IN_MEMORY_BYTES", 100)
+    m = run(scratch=tmp_path)
+    assert isinstance(m.counts, np.memmap)
+    assert same(alone, m)
+
+
+def test_chunks_keep_within_the_memory_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    original = FakePrepared.expose
+
+    def counted(self: FakePrepared, frames: FrameTable) -> object:
+        sizes.append(len(frames))
+        return original(self, frames)
+
+    monkeypatch.setattr(FakePrepared, "expose", counted)
+    run(FakeInstrument(frame_bytes=pipeline.CHUNK_BYTES // 3))
+    assert set(sizes) == {3}
+
+
+def test_progress_ends_with_all_frames_done() -> None:
+    seen: list[tuple[int, int]] = []
+    run(progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (24, 24)
+    assert seen == sorted(seen)
+
+
+def test_a_pool_needs_a_worker() -> None:
+    with pytest.raises(RangeError, match=">= 1"):
+        Workers(0)
+
+
+@pytest.mark.parametrize("order", ["import xsim.simulate; import xsim", "import xsim; xsim.simulate"])
+def test_xsim_simulate_can_be_called_whatever_was_imported_first(order: str) -> None:
+    code = f"{order}; import inspect; print(list(inspect.signature(xsim.simulate).parameters)[:3], callable(xsim.simulate))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "['specimen', 'instrument', 'seed'] True"
+
+
+def test_simulate_is_the_function_of_its_room() -> None:
+    assert "specimen" in inspect.signature(simulate).parameters
