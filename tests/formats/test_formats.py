@@ -18,6 +18,7 @@ from xsim.constants import E_CHARGE
 from xsim.errors import FileError, UnknownNameError
 from xsim.formats import run_reader
 from xsim.formats._nexus import integer_type
+from xsim.formats._pixels import bad_pixels
 from xsim.formats.cxi import CXI
 from xsim.formats.lookup import available, default_format, export_format
 from xsim.formats.nexus import Nexus
@@ -180,8 +181,6 @@ def test_gaps_of_minus_one_are_masked_in_cxi():
     counts = measurement.counts.astype(np.int32)
     counts[:, 2, 5] = -1
     object.__setattr__(measurement, "counts", counts)
-    from xsim.formats.cxi import bad_pixels
-
     assert np.argwhere(bad_pixels(measurement)).tolist() == [[2, 5]]
 
 

@@ -88,3 +88,27 @@ def test_truth_holds_particles_expectations_and_maps_with_axes(tmp_path):
     assert [axis.name for axis in maps["Fe area density"].axes] == ["y", "x"]
     phase = read_truth(tmp_path / "truth.h5", "ptycho")["object"]
     np.testing.assert_array_equal(phase.values, measurements[0].truth["object"].values)
+
+
+@pytest.mark.parametrize("degree", [1.0, 0.0, -1.0])
+def test_polarised_light_averages_to_the_same_curve(degree):
+    """A flat cross-section seen through the polarisation factor (1+cos²2θ - p cos2φ sin²2θ)/2 is recovered."""
+    measurement = synthetic.saxs()
+    geometry = {**measurement.geometry, "detector_distance [m]": 0.02, "polarisation": degree}
+    object.__setattr__(measurement, "geometry", geometry)
+    _, solid_angle = q_of_pixels(measurement)
+    y, x = np.mgrid[-40:40, -48:48] * 172e-6
+    two_theta, phi = np.arctan2(np.hypot(y, x), 0.02), np.arctan2(y, x)
+    factor = 0.5 * (1 + np.cos(two_theta) ** 2 - degree * np.cos(2 * phi) * np.sin(two_theta) ** 2)
+    curve = radial_curve(measurement, values=factor * solid_angle * 1e6 * 2e-6 * 0.9 * 7.0)
+    np.testing.assert_allclose(curve.intensity, 7.0, rtol=1e-12)
+
+
+def test_the_beam_centre_moves_q_and_the_beam_stop_is_left_out():
+    measurement = synthetic.saxs()
+    moved = {"beam_center_x [pixel]": 10.0, "beam_center_y [pixel]": 20.0, "beam_stop_diameter [m]": 7.2 * 172e-6}
+    object.__setattr__(measurement, "geometry", {**measurement.geometry, **moved})
+    q, _ = q_of_pixels(measurement)
+    assert np.unravel_index(q.argmin(), q.shape) == (20, 10)
+    shadow = sum(np.hypot(a, b) < 3.6 for a in range(-5, 6) for b in range(-5, 6))
+    assert radial_curve(measurement).count.sum() == q.size - shadow

@@ -37,7 +37,7 @@ def entry_file(
 
 def title_of(measurement: Measurement, provenance: dict[str, Any]) -> str:
     """The scenario's title and the instrument's name."""
-    title = str(provenance.get("title", "")).strip()
+    title = str(provenance.get("scenario_title", provenance.get("title", ""))).strip()
     return f"{title}: {measurement.name}" if title else measurement.name
 
 
@@ -91,13 +91,10 @@ def need_pixel(measurement: Measurement) -> tuple[float, float]:
 
 
 def beam_center(measurement: Measurement) -> tuple[float, float]:
-    """Pixel coordinates (row, column) of the direct beam: "beam_center" of the geometry, else (ny//2, nx//2)."""
-    value = lookup(measurement, "beam_center")
-    if value is not None:
-        row, column = np.asarray(value, np.float64)
-        return float(row), float(column)
+    """Direct beam (row, column) [pixels]: "beam_center_y" and "_x" of the geometry [pixel], else (ny//2, nx//2)."""
     ny, nx = measurement.counts.shape[-2:]
-    return float(ny // 2), float(nx // 2)
+    row, column = (lookup(measurement, name) for name in ("beam_center_y", "beam_center_x"))
+    return float(ny // 2 if row is None else row), float(nx // 2 if column is None else column)
 
 
 def is_image(measurement: Measurement) -> bool:

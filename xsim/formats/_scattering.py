@@ -13,7 +13,7 @@ import numpy as np
 from xsim.constants import wavelength
 from xsim.exposure import Array, Measurement
 from xsim.formats._entry import beam_center, lookup, need, need_pixel
-from xsim.formats.cxi import bad_pixels
+from xsim.formats._pixels import bad_pixels
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,29 @@ def q_of_pixels(measurement: Measurement) -> tuple[Array, Array]:
     return q, pixel_y * pixel_x * np.cos(two_theta) ** 3 / distance**2
 
 
+def _polarisation(measurement: Measurement) -> Array | float:
+    """(1 + cos^2 2theta - p cos 2phi sin^2 2theta) / 2 of every pixel for "polarisation" p (+1: along x); else 1."""
+    degree = lookup(measurement, "polarisation")
+    if degree is None:
+        return 1.0
+    distance = need(measurement, "the detector distance", "detector_distance", "distance")
+    (pixel_y, pixel_x), (row, column) = need_pixel(measurement), beam_center(measurement)
+    ny, nx = measurement.counts.shape[-2:]
+    y, x = ((np.arange(ny) - row) * pixel_y)[:, None], ((np.arange(nx) - column) * pixel_x)[None, :]
+    square = x**2 + y**2 + distance**2  # so that sin(2theta) cos(phi) = x / sqrt(square)
+    along, across = x**2 / square, y**2 / square
+    return np.asarray(1 - (1 + float(degree)) / 2 * along - (1 - float(degree)) / 2 * across)
+
+
 def radial_curve(measurement: Measurement, values: Array | None = None, bins: int = 200) -> Curve:
     """The radial average of the frames' sum (or of `values` (ny, nx) in photons).
 
-    Intensity is counts / (incident photons x solid angle), the differential cross-section per area of beam [1/sr];
-    divided by the specimen's thickness and transmission, where the geometry tells them, it is absolute [1/m/sr],
-    written "1/m". The error is that of Poisson counts. Bins without a pixel are left out.
+    Intensity is counts / (incident photons x solid angle x polarisation factor), the differential cross-section per
+    area of beam [1/sr]; divided by the specimen's thickness and transmission, where the geometry tells them, it is
+    absolute [1/m/sr], written "1/m". The error is that of Poisson counts. Bins without a pixel are left out.
     """
     q, solid_angle = q_of_pixels(measurement)
+    solid_angle = solid_angle * _polarisation(measurement)
     good = ~bad_pixels(measurement)
     total = np.zeros(q.shape)
     for frame in measurement.counts if values is None else (values,):

@@ -18,7 +18,8 @@ import numpy as np
 from xsim.constants import E_CHARGE, wavelength
 from xsim.exposure import Array, Measurement
 from xsim.formats._entry import beam_center, entry_file, is_image, lookup, need, need_pixel
-from xsim.formats._nexus import add_source, blocks, group, integer_type, link, plot, put, stream
+from xsim.formats._nexus import add_source, group, integer_type, link, plot, put, stream
+from xsim.formats._pixels import bad_pixels
 from xsim.formats._record import write_record
 
 #: CXI: the pixel must not be used
@@ -118,14 +119,3 @@ def translations(measurement: Measurement) -> Array:
         if name in columns:
             result[:, number] = columns[name]
     return result
-
-
-def bad_pixels(measurement: Measurement) -> Array:
-    """Pixels (ny, nx) not to be used: those of "mask" in the geometry (true = bad), and gaps (counts of -1)."""
-    shape = measurement.counts.shape[-2:]
-    mask = lookup(measurement, "mask")
-    bad = np.zeros(shape, bool) if mask is None else np.asarray(mask, bool).reshape(shape).copy()
-    if measurement.counts.dtype.kind == "i":
-        for block in blocks(measurement.counts):
-            bad |= (block < 0).any(axis=0)
-    return bad

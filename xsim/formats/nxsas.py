@@ -15,8 +15,8 @@ from xsim.constants import wavelength
 from xsim.exposure import Measurement
 from xsim.formats._entry import beam_center, entry_file, is_image, need, need_pixel, sample
 from xsim.formats._nexus import add_source, group, integer_type, link, plot, put, stream
+from xsim.formats._pixels import bad_pixels
 from xsim.formats._record import write_record
-from xsim.formats.cxi import bad_pixels
 
 
 class NXsas:
