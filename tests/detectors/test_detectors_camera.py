@@ -122,7 +122,9 @@ def test_blur_moves_whole_photons_and_loses_none():
 def test_spread_kernel_is_the_pixel_average_of_a_gaussian():
     sigma, fine = 0.7, 200
     x = (np.arange(-12 * fine, 12 * fine) + 0.5) / fine
-    cloud = convolve1d(((np.abs(x) < 0.5) * 1.0), np.exp(-((np.arange(-1600, 1601) / fine) ** 2) / 2 / sigma**2), mode="constant")
+    cloud = convolve1d(
+        ((np.abs(x) < 0.5) * 1.0), np.exp(-((np.arange(-1600, 1601) / fine) ** 2) / 2 / sigma**2), mode="constant"
+    )
     shares = [cloud[(x > k - 0.5) & (x < k + 0.5)].sum() for k in range(-6, 7)]
     kernel = spread_kernel(sigma)
     assert kernel == pytest.approx(np.array(shares) / cloud.sum(), abs=1e-5)

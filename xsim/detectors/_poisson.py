@@ -78,7 +78,6 @@ def draw_one(mean, element, frame, lane, k0, k1):  # type: ignore[no-untyped-def
         return _invert(mean, u)
     b = 0.931 + 2.53 * math.sqrt(mean)
     a = -0.059 + 0.02483 * b
-    log_inv_alpha = math.log(1.1239 + 1.1328 / (b - 3.4))
     vr = 0.9277 - 3.6224 / (b - 2.0)
     attempt = 0
     while True:
@@ -91,7 +90,8 @@ def draw_one(mean, element, frame, lane, k0, k1):  # type: ignore[no-untyped-def
             return int(k)
         if k < 0 or (us < 0.013 and v > us):
             continue
-        if math.log(v) + log_inv_alpha - math.log(a / (us * us) + b) <= _log_probability(k, mean):
+        inv_alpha = 1.1239 + 1.1328 / (b - 3.4)
+        if math.log(v * inv_alpha / (a / (us * us) + b)) <= _log_probability(k, mean):
             return int(k)
 
 

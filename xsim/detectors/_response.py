@@ -1,12 +1,12 @@
 """The spectrum that a silicon detector shows for photons of one energy.
 
 A line at E becomes a Gaussian of FWHM^2 = noise^2 + 8 ln 2 F w E (w = 3.65 eV per pair), an exponential low-energy
-tail and a flat shelf from incomplete charge collection, and an escape peak at E - 1.740 keV: the Si K photon leaves with
-probability
+tail and a flat shelf from incomplete charge collection, and an escape peak at E - 1.740 keV: the Si K photon leaves
+with probability
     (1/2) W (1 - 1/J) [1 - (m_K/m) ln(1 + m/m_K)],
 W = 0.047 the fluorescence yield of Si K, J its edge jump, m and m_K the attenuation of Si at E and at 1.740 keV.
-Everything is an integral over each channel, so a line's sum is conserved. References: Reed & Ware, J. Phys. E 5, 582
-(1972), doi 10.1088/0022-3735/5/6/029 (escape); Campbell & Maxwell, Nucl. Instrum. Methods B 129, 297 (1997) (tail, shelf).
+Everything is an integral over each channel, so a line's sum is conserved. References: escape: Reed & Ware, J. Phys. E
+5, 582 (1972), doi 10.1088/0022-3735/5/6/029; tail, shelf: Campbell & Maxwell, Nucl. Instrum. Methods B 129, 297 (1997).
 """
 
 from __future__ import annotations

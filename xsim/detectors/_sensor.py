@@ -10,11 +10,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from xsim.errors import RangeError
 from xsim.model import Model
 from xsim.units import Density, PositiveLength
+
+
+def find_material(name: str, density: float | None) -> Any:
+    """A material of the library, or a formula with its density [kg/m^3]."""
+    from xsim.matter import library
+    from xsim.units import quantity
+
+    return library.find(name, density=None if density is None else quantity(density, "kg/m^3"))
 
 
 class Absorber(Model):
@@ -24,16 +32,14 @@ class Absorber(Model):
     thickness: PositiveLength
     density: Density | None = None
 
-    def _find(self) -> Any:
-        from xsim.matter import library
-        from xsim.units import quantity
-
-        density = None if self.density is None else quantity(self.density, "kg/m^3")
-        return library.find(self.material, density=density)
+    @model_validator(mode="after")
+    def _known(self) -> Absorber:
+        find_material(self.material, self.density)
+        return self
 
     def optical_depth(self, energy: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Total and photoelectric optical depth (same shape as `energy` [eV])."""
-        optics = self._find().optics(energy)
+        optics = find_material(self.material, self.density).optics(energy)
         return np.asarray(optics.mu_total) * self.thickness, np.asarray(optics.mu_photo) * self.thickness
 
 
@@ -44,6 +50,11 @@ class Sensor(Model):
     thickness: PositiveLength
     density: Density | None = None
     windows: tuple[Absorber, ...] = ()
+
+    @model_validator(mode="after")
+    def _known(self) -> Sensor:
+        find_material(self.material, self.density)
+        return self
 
     def efficiency(self, energy: NDArray[np.float64]) -> NDArray[np.float64]:
         """Chance of detection of photons of `energy` [eV], same shape."""

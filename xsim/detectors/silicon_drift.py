@@ -3,8 +3,8 @@
 Photons of each group (a line's energy) pass the window and dead layer, stop in the silicon, and fall into channels by
 the line's response (`_response`): counts of a channel ~ Poisson(sum_g efficiency_g N_g share_g,channel), exact since
 split Poisson numbers are independent. With a dead time, the recorded total is drawn first from the counting law
-(`_dead_time`) and its photons are then placed by the same shares. Channels outside the range are lost but cost dead time.
-Not modelled: pile-up of two photons into one count (a relative 1 - exp(-rate x pulse-pair resolution)).
+(`_dead_time`) and its photons are then placed by the same shares. Photons outside the channels are
+lost but cost dead time. Not modelled: pile-up of two photons into one count, a share of 1 - exp(-rate x resolving time).
 """
 
 from __future__ import annotations
@@ -107,9 +107,10 @@ class SiliconDrift(Pixels):
 
     def shares(self, energies: NDArray[np.float64]) -> NDArray[np.float64]:
         """Chance (n, channels) that a photon of each of `energies` (n,) [eV] is detected in each channel."""
-        edges = self.zero + np.arange(self.channels + 1) * self.width
+        edges = np.asarray(self.zero + np.arange(self.channels + 1) * self.width, np.float64)
         response = self._response()
-        rows = [response.spectrum(e, edges, escape_fraction(e) if self.escape else 0.0) for e in map(float, energies)]
+        escape = [escape_fraction(float(e)) if self.escape else 0.0 for e in energies]
+        rows = [response.spectrum(float(e), edges, lost) for e, lost in zip(energies, escape, strict=True)]
         return np.asarray(np.array(rows).reshape(-1, self.channels) * efficiency(self.efficiency, energies)[:, None])
 
     def mean(self, exposure: Exposure) -> NDArray[np.float64]:
