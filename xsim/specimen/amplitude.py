@@ -1,0 +1,62 @@
+"""Sums of form factors over many copies of a shape: S(q) = sum_i s_i^3 F(s_i R_i^T q) exp(-i q.r_i), in m^3.
+
+Kinematic (Born) scattering of independent copies, exact for any sizes and orientations. Copies of equal scale and
+orientation share one form factor. Each q is summed over the copies in their order, so neither the number of
+threads nor the number of q asked for at once changes a bit. Reference: Guinier & Fournet, Small-Angle Scattering
+of X-Rays (Wiley, 1955).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsim.specimen.population import Population
+
+Array = NDArray[Any]
+
+#: q vectors handled together: bounds the memory of a block of form factors
+BLOCK = 16384
+
+
+def scattering_volume(population: Population, q: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """The sum over the copies [m^3] for q (..., 3) [rad/m]; shape of q without its last axis."""
+    flat = np.ascontiguousarray(np.asarray(q, np.float64).reshape(-1, 3))
+    out = np.zeros(len(flat), np.complex128)
+    groups = _groups(population)
+    for start in range(0, len(flat), BLOCK):
+        block = flat[start : start + BLOCK]
+        for members in groups:
+            out[start : start + BLOCK] += _group(population, members, block)
+    return out.reshape(np.asarray(q).shape[:-1])
+
+
+def _groups(population: Population) -> list[Array]:
+    """Rows of equal scale and orientation (orientation is ignored for spheres), in order of first appearance."""
+    poses = population.poses
+    columns = poses.scales[:, None]
+    if not is_isotropic(population.shape):
+        columns = np.concatenate([columns, poses.rotations.reshape(-1, 9)], axis=1)
+    _, first, inverse = np.unique(columns, axis=0, return_index=True, return_inverse=True)
+    inverse = inverse.reshape(-1)
+    order = np.argsort(inverse, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
+    return [parts[g] for g in np.argsort(first, kind="stable")]
+
+
+def is_isotropic(shape: Any) -> bool:
+    """Whether the shape looks the same from everywhere (spheres and spherical shells)."""
+    return shape.kind in ("sphere", "core_shell")
+
+
+def _group(population: Population, members: Array, q: Array) -> Array:
+    from xsim.specimen.kernels_sum import phase_sum
+
+    poses = population.poses
+    scale, rotation = poses.scales[members[0]], poses.rotations[members[0]]
+    # R^T q without BLAS, whose order of additions depends on the number of rows
+    own = np.stack([sum(q[:, i] * rotation[i, j] for i in range(3)) for j in range(3)], axis=-1) * scale
+    factor = scale**3 * np.asarray(population.shape.form_factor(own))
+    return np.asarray(factor * phase_sum(q, np.ascontiguousarray(poses.positions[members])))

@@ -1,0 +1,77 @@
+"""Whether one body lies inside another, and how deep two bodies overlap.
+
+A convex B with support function h_B holds A exactly when h_A(n) <= h_B(n) for every direction n. The smallest
+difference is sought over the normals of B's facets (exact for polyhedra) and an even set of directions, then by
+descent (exact to about 1e-9 for smooth bodies). Bodies with holes (voxels, shells) are decided by points.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsim.specimen.clearance import directions, facets
+from xsim.specimen.gjk import farthest
+from xsim.specimen.shape import Poses
+
+FloatArray = NDArray[np.float64]
+
+
+def margin_inside(inner: Any, a: Poses, outer: Any, b: Poses) -> FloatArray:
+    """Least distance (n,) [m] from the i-th copy of `inner` to the surface of the convex `outer`; < 0: sticks out."""
+    axes = np.concatenate([facets(outer)[0], directions(162)])
+    return _least(axes, b, lambda unit: farthest(outer, b, unit) - farthest(inner, a, unit))
+
+
+def penetration(shape_a: Any, a: Poses, shape_b: Any, b: Poses) -> FloatArray:
+    """How far (n,) [m] the i-th copies must be moved to part them; <= 0 where they are apart (hulls)."""
+    own = [np.einsum("nij,kj->nki", p.rotations, facets(s)[0][:400]) for s, p in ((shape_a, a), (shape_b, b))]
+    starts = np.concatenate([own[0], -own[1], np.broadcast_to(directions(162), (len(a), 162, 3))], axis=1)
+    return _least(starts, None, lambda unit: farthest(shape_a, a, unit) - farthest(shape_b, b, -unit))
+
+
+def _least(starts: FloatArray, frame: Poses | None, gap: Any) -> FloatArray:
+    """Minimum over unit vectors n of n.gap(n), for each pair: best of `starts` (k, 3) or (n, k, 3), then descent."""
+    many = starts.shape[-2]
+    value, best = np.array(np.inf), np.zeros((0, 3))
+    for k in range(many):
+        if frame is None:
+            unit = starts[:, k]
+        else:
+            unit = np.einsum("nij,j->ni", frame.rotations, starts[k])
+        here = (unit * gap(unit)).sum(axis=1)
+        better = here < value
+        best = np.where(better[..., None], unit, best) if k else unit.copy()
+        value = np.where(better, here, value)
+    step = np.full(len(best), 0.05)
+    for _ in range(60):
+        slope = gap(best)
+        slope -= (slope * best).sum(axis=1, keepdims=True) * best
+        length = np.sqrt((slope**2).sum(axis=1, keepdims=True))
+        trial = best - step[:, None] * slope / np.where(length > 0, length, 1)
+        trial /= np.sqrt((trial**2).sum(axis=1, keepdims=True))
+        here = (trial * gap(trial)).sum(axis=1)
+        better = here < value
+        best, value = np.where(better[:, None], trial, best), np.where(better, here, value)
+        step = np.where(better, 1.2 * step, 0.5 * step)
+    return np.asarray(value, np.float64)
+
+
+def probe_points(shape: Any, pose: Poses) -> FloatArray:
+    """Points (m, 3) [m] throughout one copy, surface included, for bodies that no support function describes."""
+    if shape.kind == "voxels":
+        rng = np.random.Generator(np.random.Philox(key=0))  # fixed: the verdict must not depend on a seed
+        local = shape.surface_points(2000, rng)[0]
+    else:
+        surface = shape.support(directions())
+        local = np.concatenate([f * surface for f in (1.0, 0.8, 0.5, 0.2, 0.0)])
+    turned = np.einsum("ij,nj->ni", pose.rotations[0], local)
+    return np.asarray(pose.positions[0] + pose.scales[0] * turned, np.float64)
+
+
+def inside_points(shape: Any, pose: Poses, points: FloatArray) -> NDArray[np.bool_]:
+    """Which laboratory points (m, 3) [m] lie inside one copy, its surface counted to 1e-6 of its radius."""
+    local = np.einsum("ni,ij->nj", points - pose.positions[0], pose.rotations[0]) / pose.scales[0]
+    return np.asarray(shape.contains(local * (1 - 1e-6)) | shape.contains(local), np.bool_)
