@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -60,5 +62,5 @@ def test_slabs_add_up_to_the_whole(specimen: Specimen) -> None:
     whole = specimen.thickness(GRID)
     edges = [-np.inf, -170e-9, -20e-9, 0.0, 31e-9, 240e-9, np.inf]
     for material, expected in whole.items():
-        parts = sum(specimen.thickness(GRID, a, b)[material] for a, b in zip(edges[:-1], edges[1:], strict=True))
+        parts = sum(specimen.thickness(GRID, a, b)[material] for a, b in itertools.pairwise(edges))
         np.testing.assert_allclose(parts, expected, rtol=0, atol=1e-12 * 500e-9)

@@ -37,10 +37,7 @@ def _least(starts: FloatArray, frame: Poses | None, gap: Any) -> FloatArray:
     many = starts.shape[-2]
     value, best = np.array(np.inf), np.zeros((0, 3))
     for k in range(many):
-        if frame is None:
-            unit = starts[:, k]
-        else:
-            unit = np.einsum("nij,j->ni", frame.rotations, starts[k])
+        unit = starts[:, k] if frame is None else np.einsum("nij,j->ni", frame.rotations, starts[k])
         here = (unit * gap(unit)).sum(axis=1)
         better = here < value
         best = np.where(better[..., None], unit, best) if k else unit.copy()

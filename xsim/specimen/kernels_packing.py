@@ -15,9 +15,13 @@ def _hash(i: int, j: int, k: int, size: int) -> int:
 
 @njit(cache=True)
 def insert(
-    where: Any, owners: Any, radii: Any, gap: float, cell: float, centers: Any, placed: Any, heads: Any, links: Any
+    where: Any, owners: Any, radii: Any, spacing: tuple[float, float], centers: Any, placed: Any, heads: Any, links: Any
 ) -> int:
-    """Place each owner at the first of its candidates that is free; returns how many were placed. In order."""
+    """Place each owner at the first of its candidates that is free; returns how many were placed. In order.
+
+    spacing: gap between spheres and side of a cell [m].
+    """
+    gap, cell = spacing
     size = len(heads)
     added = 0
     for c in range(len(owners)):

@@ -8,6 +8,7 @@ normal up to 80 degrees from the beam: beyond, the path through an infinite laye
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, field
 
@@ -88,7 +89,7 @@ class Layers:
         half = abs(n[0]) * grid.pixel / 2, abs(n[1]) * grid.pixel / 2
         levels = [(s + n[2] * z) if math.isfinite(z) else None for z in (z0, z1)]
         out = []
-        for one, other in zip(edges[:-1], edges[1:], strict=True):
+        for one, other in itertools.pairwise(edges):
             low, high = min(one, other), max(one, other)
             upper = high if levels[1] is None else _clipped(levels[1], low, high, half)
             lower = low if levels[0] is None else _clipped(levels[0], low, high, half)

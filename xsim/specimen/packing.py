@@ -36,7 +36,7 @@ def sequential(
     n = len(radii)
     centers = np.zeros((n, 3))
     placed = np.zeros(n, np.bool_)
-    cell = 2 * float(radii.max()) + gap
+    spacing = (gap, 2 * float(radii.max()) + gap)
     table = _Table(n)
     order = np.argsort(-radii, kind="stable")
     idle = 0
@@ -47,7 +47,7 @@ def sequential(
         owners = np.repeat(pending, max(1, min(64, 2000 // len(pending))))
         where = propose(radii[owners], rng)
         good = allowed(where, radii[owners])
-        added = insert(where[good], owners[good], radii, gap, cell, centers, placed, table.heads, table.next)
+        added = insert(where[good], owners[good], radii, spacing, centers, placed, table.heads, table.next)
         idle = 0 if added else idle + 1
     return centers, placed
 

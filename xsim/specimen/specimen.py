@@ -83,14 +83,14 @@ class Specimen:
         maps = {material: np.zeros(grid.shape) for material in self.materials}
         for material, part in zip(self.layers.materials, self.layers.thickness(grid, z0, z1), strict=True):
             maps[material] += part
-        displaced = {material: False for material in maps}
+        displaced = dict.fromkeys(maps, False)
         for p in self.populations:
-            part = _population_thickness(p, grid, z0, z1)
-            if part is None:
+            own = _population_thickness(p, grid, z0, z1)
+            if own is None:
                 continue
-            maps[p.material] += part
+            maps[p.material] += own
             if p.host is not None:
-                maps[p.host] -= part
+                maps[p.host] -= own
                 displaced[p.host] = True
         for material, lost in displaced.items():
             if lost:
@@ -112,7 +112,9 @@ class Specimen:
         """The specimen turned exactly about the origin by `rotation` (3, 3), laboratory frame."""
         turn = np.asarray(rotation, np.float64)
         if not rotations.is_rotation(turn):
-            raise RangeError("not a rotation matrix", field="rotation", value=turn.tolist(), allowed="orthogonal, det 1")
+            raise RangeError(
+                "not a rotation matrix", field="rotation", value=turn.tolist(), allowed="orthogonal, det 1"
+            )
         return replace(
             self,
             layers=self.layers.rotated(turn),

@@ -1,8 +1,8 @@
 """At random without overlap: `placement = { kind = "random", minimum_gap = "5 nm" }`.
 
-Fills the extent times one layer (`layer` by number or material where there are several), a depth range (`z`), or, if the
-population has a `host`, that part. Particles keep `minimum_gap` between their bounding spheres and from other parts.
-Random sequential addition up to a volume fraction of about 0.33, above it by pushing apart (see
+Fills the extent times one layer (`layer` by number or material where there are several), a depth range (`z`), or, if
+the population has a `host`, that part. Particles keep `minimum_gap` between their bounding spheres and from other
+parts. Random sequential addition up to a volume fraction of about 0.33, above it by pushing apart (see
 `xsim.specimen.packing`), which needs a region free of other parts.
 """
 
@@ -55,9 +55,7 @@ class Random(Model):
         return Poses(centers, turns, scales)
 
 
-def in_region(
-    job: Job, region: Region, radii: FloatArray, gap: float, taken: Population | None = None
-) -> FloatArray:
+def in_region(job: Job, region: Region, radii: FloatArray, gap: float, taken: Population | None = None) -> FloatArray:
     """Centres (n, 3) [m] of spheres inside the region and clear of every obstacle, and of `taken` if given."""
     low, high = np.array(region.low), np.array(region.high)
     width = float((high - low).min())
