@@ -89,7 +89,7 @@ def _pose(specimen: Specimen, lights: list[Illumination], slabs: int | None) -> 
         posed = posed.rotated(first.rotation)
     if first.shift != (0.0, 0.0):
         posed = posed.shifted(*first.shift)
-    z0, z1 = posed.z_range
+    z0, z1 = posed.z_range_on(first.grid)
     lit = _lit(lights)
     account: dict[str, _Entry] = {}
     if not (z1 > z0) or not lit.any():

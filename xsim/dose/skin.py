@@ -1,8 +1,8 @@
 """Dose at the surface, and its mean over a slab.
 
 D = (mu_photo / rho) F E at the entrance, D (1 - exp(-mu T)) / (mu T) on average over a depth T: E the photon energy,
-F the fluence, rho the density. Valid where the photoelectrons of a place are replaced by those of its neighbourhood; smaller
-bodies keep less (see `ledger`). Reference: Howells et al., doi 10.1016/j.elspec.2008.10.008.
+F the fluence, rho the density. Valid where the photoelectrons of a place are replaced by those of its neighbourhood;
+smaller bodies keep less (see `ledger`). Reference: Howells et al., doi 10.1016/j.elspec.2008.10.008.
 """
 
 from __future__ import annotations
