@@ -1,0 +1,200 @@
+"""Single-particle imaging: one diffraction pattern per shot, each of a fresh copy of the particle, randomly oriented.
+
+    N(pixel) = F |f(R^T q, E)|^2 P dOmega,        q = k (s - z)  on the Ewald sphere
+
+F is the fluence in the focus [photons/m^2] for one shot, f the Born amplitude of the specimen [m] (shapes against their
+host, or atoms in vacuum), R the orientation of the shot, uniform over all rotations, P the polarisation factor, dOmega
+the pixel's solid angle. Every shot meets a new particle, so the dose is that of one shot; damage during the pulse
+is not modelled here: fluences at which an atom absorbs more than one photon in ten are flagged.
+Valid in the Born limit: the phase shift across the particle must stay well below 1.
+
+The orientations (quaternions w, x, y, z) follow from `orientation_seed` alone and are kept with the truth.
+
+References: Neutze et al., Nature 406, 752 (2000), doi 10.1038/35021099; Loh & Elser, Phys. Rev. E 80, 026705 (2009),
+doi 10.1103/PhysRevE.80.026705.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from xsim.constants import wavelength
+from xsim.errors import SamplingWarning, ValidityWarning
+from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
+from xsim.model import Model, Plugin
+from xsim.specimen import rotations
+from xsim.specimen.specimen import Specimen
+from xsim.streams import StreamKey, generator
+from xsim.units import Energy, NonNegativeLength, PositiveLength, Rate, Time
+from xsim.waves.far_field import polarisation, scattering_vectors
+from xsim.waves.grid import Grid
+
+FloatArray = NDArray[np.float64]
+
+#: photons absorbed per atom beyond which the undamaged particle is no longer a fair model
+MAX_ABSORBED_PER_ATOM = 0.1
+
+
+class SingleParticle(Model):
+    """Shots at single particles in random orientations; see the module for the physics.
+
+    flux x exposure_time = photons per shot within the focus of diameter `focus` [m] (exposure_time is one over the
+    repetition rate). `shots`: number of frames. `beam_stop`: diameter [m] at the detector. `orientation` "random", or
+    "fixed" for the specimen as it stands.
+    """
+
+    kind: Literal["single_particle"] = "single_particle"
+    energy: Energy = 8_000.0
+    flux: Rate = 2e10
+    exposure_time: Time = 1 / 120
+    focus: PositiveLength = 200e-9
+    shots: Annotated[int, Field(ge=1)] = 4
+    orientation: Literal["random", "fixed"] = "random"
+    orientation_seed: int = 1
+    distance: PositiveLength = 0.4
+    beam_stop: NonNegativeLength = 1e-3
+    detector: Annotated[Any, Plugin("detectors")] = None
+    polarisation: float = 1.0
+
+    def model_post_init(self, context: Any) -> None:
+        """Give the default detector, a coarse photon counter."""
+        if self.detector is None:
+            from xsim.registry import lookup
+
+            counter = lookup("detectors", "photon_counter").model_validate({"shape": (64, 64), "pixel": "600 um"})
+            object.__setattr__(self, "detector", counter)
+
+    def frames(self) -> FrameTable:
+        """One frame per shot."""
+        shots = np.arange(self.shots)
+        return FrameTable.single(self.energy, self.exposure_time).outer(Axis("shot", shots), {"shot": shots}, {})
+
+    def orientations(self) -> FloatArray:
+        """Orientation of the particle in each shot, quaternions (shots, 4) w, x, y, z."""
+        if self.orientation == "fixed":
+            return np.tile([1.0, 0.0, 0.0, 0.0], (self.shots, 1))
+        rng = generator(StreamKey(self.orientation_seed, "single_particle/orientations"))
+        normal = rng.standard_normal((self.shots, 4))
+        return np.asarray(normal / np.linalg.norm(normal, axis=1, keepdims=True))
+
+    def prepare(self, specimen: Specimen) -> PreparedSingleParticle:
+        """Check the particle's size against the sampling of its speckles; warns with the numbers."""
+        prepared = PreparedSingleParticle(self, specimen, self.orientations())
+        prepared.warn_if_undersampled()
+        prepared.warn_beyond_linear()
+        return prepared
+
+    @property
+    def fluence(self) -> float:
+        """Photons per area in the focus for one shot [1/m^2]."""
+        return float(self.flux * self.exposure_time / (np.pi * self.focus**2 / 4))
+
+    def geometry(self) -> dict[str, Any]:
+        """Distances and pixel sizes [m], beam centre [pixels], fluence [1/m^2]."""
+        ny, nx = self.detector.shape
+        return {
+            "detector_distance [m]": self.distance,
+            "pixel [m]": self.detector.pixel,
+            "beam_center_x [pixel]": float(nx // 2),
+            "beam_center_y [pixel]": float(ny // 2),
+            "beam_stop_diameter [m]": self.beam_stop,
+            "focus_diameter [m]": self.focus,
+            "fluence [1/m^2]": self.fluence,
+            "energy [eV]": self.energy,
+            "polarisation": self.polarisation,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedSingleParticle:
+    """The instrument, the particle and its orientations (shots, 4); the amplitude is evaluated shot by shot."""
+
+    instrument: SingleParticle
+    specimen: Specimen
+    orientations: FloatArray
+
+    @property
+    def frame_bytes(self) -> int:
+        """Working memory of one frame: a few vectors and amplitudes of the detector."""
+        return int(np.prod(self.instrument.detector.shape)) * 8 * 16
+
+    def expose(self, frames: FrameTable) -> Exposure:
+        """Expected photons (shots, 1, y, x)."""
+        one = self.instrument
+        shape, pixel = tuple(one.detector.shape), one.detector.pixel
+        expected = np.empty((len(frames), 1, *shape))
+        turns = rotations.from_quaternion(self.orientations[frames["shot"]])
+        fluence = one.fluence / one.exposure_time * frames["time"]
+        open_area = self._open()
+        for i, energy in enumerate(frames["energy"].tolist()):
+            q, solid_angle = scattering_vectors(shape, pixel, one.distance, energy)
+            turned = self.specimen.rotated(turns[i])
+            amplitude = turned.amplitude(q, energy)
+            weight = fluence[i] * solid_angle * polarisation(q, energy, one.polarisation) * open_area
+            expected[i, 0] = (amplitude.real**2 + amplitude.imag**2) * weight
+        incident = one.flux * frames["time"]
+        return Exposure(expected, frames["energy"][:, None], self._axes(), frames, incident)
+
+    def _open(self) -> FloatArray:
+        y, x = (axis.values for axis in self._axes())
+        return np.asarray(np.hypot(y[:, None], x[None, :]) >= self.instrument.beam_stop / 2, np.float64)
+
+    def _axes(self) -> tuple[Axis, Axis]:
+        ny, nx = self.instrument.detector.shape
+        pixel = self.instrument.detector.pixel
+        return Axis("y", (np.arange(ny) - ny // 2) * pixel, "m"), Axis("x", (np.arange(nx) - nx // 2) * pixel, "m")
+
+    def illuminate(self, frames: FrameTable) -> list[Illumination]:
+        """The fluence of one shot, for every shot meets a fresh particle."""
+        radius = max(particle_radius(self.specimen), 1e-9)
+        grid = Grid((64, 64), 2.2 * radius / 64)
+        energies = list(dict.fromkeys(frames["energy"].tolist()))
+        fluence = np.full(grid.shape, self.instrument.fluence)
+        return [Illumination(energy, grid, fluence, pose=f"fresh particle at {energy:.6g} eV") for energy in energies]
+
+    def truth(self) -> dict[str, Truth]:
+        """The orientation of the particle in each shot."""
+        shots = Axis("shot", np.arange(len(self.orientations)))
+        return {"orientation": Truth(self.orientations, (shots, Axis("quaternion", np.array(["w", "x", "y", "z"]))))}
+
+    def warn_if_undersampled(self) -> None:
+        """Warn with the number where speckles are narrower than two pixels."""
+        one = self.instrument
+        diameter = 2 * particle_radius(self.specimen)
+        if diameter <= 0:
+            return
+        ratio = wavelength(one.energy) * one.distance / (one.detector.pixel * diameter)
+        if ratio < 2:
+            warnings.warn(
+                f"single_particle: sampling ratio lambda z / (pixel x diameter) = {ratio:.3g}, limit 2; move the "
+                f"detector to {one.distance * 2 / ratio:.3g} m or use pixels of {one.detector.pixel * ratio / 2:.3g} m",
+                SamplingWarning,
+                stacklevel=3,
+            )
+
+    def warn_beyond_linear(self) -> None:
+        """Warn with the number where an atom absorbs so often that the particle does not stay undamaged."""
+        one = self.instrument
+        worst = 0.0
+        for material in self.specimen.materials:
+            atoms = sum(material.number_densities.values())
+            worst = max(worst, float(material.optics(one.energy).mu_photo) / atoms * one.fluence)
+        if worst > MAX_ABSORBED_PER_ATOM:
+            warnings.warn(
+                f"single_particle: {worst:.3g} photons absorbed per atom in one shot, limit {MAX_ABSORBED_PER_ATOM:g} "
+                "for an undamaged particle; lower the flux, widen the focus or raise the energy",
+                ValidityWarning,
+                stacklevel=3,
+            )
+
+
+def particle_radius(specimen: Specimen) -> float:
+    """Radius [m] about the origin that holds every particle."""
+    reach = [np.linalg.norm(p.poses.positions, axis=1) + p.radii for p in specimen.populations if len(p)]
+    return float(max((r.max() for r in reach), default=0.0))
