@@ -1,0 +1,217 @@
+"""Scanning transmission X-ray microscopy: a focused spot steps over the specimen, all transmitted light is counted.
+
+    N(r) = flux * time * sum_r' |p(r' - r)|^2 exp(-sum_m mu_m(E) t_m(r'))
+
+p is the focal amplitude of the zone plate (or mirror pair) on the specimen, its squares summing to 1, t_m the thickness of
+material m and mu_m its total attenuation: light that a large detector behind the specimen no longer sees. No
+interference survives when all transmitted light is taken, so the image is the incoherent convolution, exact in the
+projection approximation, and one convolution per energy gives every point of a map at once.
+
+Range of validity. The specimen must lie within the depth of focus (+-2 dr^2/lambda for a zone plate): beyond, the spot
+widens inside it and a ValidityWarning names thickness and limit. The detector must take the whole transmitted cone. An
+order-sorting aperture is assumed to stop all orders but the first. `flux` is the flux in the focal spot, i.e. what meets
+the specimen. By default the optic is refocused at every energy; with `focus_energy` it stays where that energy is
+in focus (a zone plate's focal length is proportional to energy; a mirror pair's focus does not move).
+
+Combine with the scan `energies` for a spectroscopic stack: the geometry is sampled once for all energies.
+References: Jacobsen, X-ray Microscopy (doi 10.1017/9781139924542), ch. 4; Kirz, Jacobsen & Howells, Q. Rev. Biophys. 28, 33
+(doi 10.1017/S0033583500003139).
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from dataclasses import field as attribute
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from xsim.constants import wavelength
+from xsim.detectors.photon_counter import PhotonCounter
+from xsim.errors import SamplingError, SamplingWarning, ValidityWarning
+from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
+from xsim.instruments._maps import binned_grid, by_energy, truth_maps
+from xsim.instruments._points import raster_grid
+from xsim.instruments._recent import Recent
+from xsim.model import Model, Plugin
+from xsim.optics.kirkpatrick_baez import KirkpatrickBaez
+from xsim.optics.zone_plate import ZonePlate
+from xsim.specimen.specimen import Specimen
+from xsim.units import Energy, Length, PositiveLength, Rate, Time
+from xsim.waves.fft import fft2, good_size, ifft2, ifftshift
+from xsim.waves.grid import Grid
+
+FloatArray = NDArray[np.float64]
+
+#: samples per half period of the finest fringe of the probe; 8 leave 0.6 % of loss at half the cut-off
+SAMPLES = 8
+#: half periods of margin round the scanned field, for the tails of the probe
+MARGIN = 20
+#: the largest number of samples of the wave grid
+MOST = 3072**2
+
+
+class Stxm(Model):
+    """A scanning transmission microscope; frames are the scan points, axes y (slow) and x.
+
+    field: scanned width and height (x, y) [m]; step [m]; exposure_time: per point [s]; flux: in the spot [photons/s].
+    mirrors: used instead of the zone plate where given. defocus: of the specimen downstream of the focus [m].
+    """
+
+    kind: Literal["stxm"] = "stxm"
+    energy: Energy = 520.0
+    flux: Rate = 1e8
+    exposure_time: Time = 1e-3
+    field: tuple[PositiveLength, PositiveLength] = (1e-6, 1e-6)
+    step: PositiveLength = 25e-9
+    zone_plate: ZonePlate = ZonePlate()
+    mirrors: KirkpatrickBaez | None = None
+    defocus: Length = 0.0
+    focus_energy: Energy | None = None
+    detector: Annotated[Any, Plugin("detectors")] = Field(default_factory=PhotonCounter)
+
+    def frames(self) -> FrameTable:
+        """One row per scan point with its position on the specimen: columns x, y [m]."""
+        grid = raster_grid(self.field, self.step)
+        table = FrameTable.single(self.energy, self.exposure_time)
+        table = table.outer(Axis("x", grid.x, "m"), {"x": grid.x}, {"x": "m"})
+        return table.outer(Axis("y", grid.y, "m"), {"y": grid.y}, {"y": "m"})
+
+    def prepare(self, specimen: Specimen) -> StxmPrepared:
+        """Sample the thickness of every material once. Raises SamplingError; warns outside the depth of focus."""
+        points, factor = raster_grid(self.field, self.step), self._oversampling()
+        margin = MARGIN * self._half_period(self.energy) + 2 * abs(self._defocus(self.energy)) * self._na(self.energy)
+        shape = [factor * good_size(n + 2 * math.ceil(margin / self.step)) for n in points.shape]
+        grid = Grid((shape[0], shape[1]), self.step / factor)
+        if shape[0] * shape[1] > MOST:
+            raise SamplingError(
+                "the scan needs too large a wave grid",
+                field="field",
+                value=f"{shape[0]} x {shape[1]} samples",
+                allowed=f"<= {MOST} samples",
+                cure="scan a smaller field",
+            )
+        prepared = StxmPrepared(self, specimen, grid, factor, specimen.thickness(grid))
+        prepared.check_energy(self.energy)
+        return prepared
+
+    def geometry(self) -> dict[str, Any]:
+        """Step, focal length and spot."""
+        return {
+            "step [m]": self.step,
+            "focal_half_period [m]": self._half_period(self.energy),
+            "focal_length [m]": float(self.zone_plate.focal_length(self.energy)) if self.mirrors is None else math.nan,
+            "stxm_scan_type": "sample image",
+        }
+
+    def _na(self, energy: float) -> float:
+        optic = self.zone_plate if self.mirrors is None else self.mirrors
+        return float(optic.numerical_aperture(energy))
+
+    def _half_period(self, energy: float) -> float:
+        """Half period [m] of the finest fringe in the spot, lambda/4NA: the probe's Nyquist step."""
+        return float(wavelength(energy)) / (4 * self._na(energy))
+
+    def _defocus(self, energy: float) -> float:
+        if self.mirrors is not None or self.focus_energy is None:
+            return self.defocus
+        plate = self.zone_plate
+        return self.defocus + float(plate.focal_length(self.focus_energy) - plate.focal_length(energy))
+
+    def _oversampling(self) -> int:
+        return max(1, math.ceil(self.step * SAMPLES / (2 * self._half_period(self.energy)) - 1e-9))
+
+    def _probe(self, grid: Grid, energy: float) -> FloatArray:
+        """Intensity of the spot, centred, summing to 1."""
+        defocus = self._defocus(energy)
+        if self.mirrors is not None:
+            return np.asarray(self.mirrors.probe_intensity(grid, energy), np.float64)
+        return np.asarray(np.abs(self.zone_plate.probe(grid, energy, defocus)) ** 2, np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class StxmPrepared:
+    """Thickness maps on the wave grid; the map of one energy is worked out at once and kept for its other points."""
+
+    instrument: Stxm
+    specimen: Specimen
+    grid: Grid
+    factor: int
+    thickness: dict[Any, FloatArray]
+    frame_bytes: int = 64
+    _recent: Recent = attribute(default_factory=lambda: Recent(2))
+
+    def expose(self, frames: FrameTable) -> Exposure:
+        """Expected photons (points, 1), for a point detector."""
+        rows, columns = self._indices(frames)
+        photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
+        expected = np.empty((len(frames), 1))
+        for energy, chosen in by_energy(frames):
+            image = self._recent.get(energy, lambda e=energy: self._image(e))  # type: ignore[misc]
+            expected[chosen, 0] = photons[chosen] * image[rows[chosen], columns[chosen]]
+        return Exposure(expected, np.asarray(frames["energy"], np.float64)[:, None], (), frames, photons)
+
+    def illuminate(self, frames: FrameTable) -> list[Illumination]:
+        """The spots of all points added up, one map per energy; pixels up to a half period of the probe wide."""
+        rows, columns = self._indices(frames)
+        photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
+        found = []
+        for energy, chosen in by_energy(frames):
+            landed = np.zeros(self.grid.shape)
+            np.add.at(landed, (rows[chosen], columns[chosen]), photons[chosen])
+            spread = ifft2(fft2(landed.astype(np.complex128)) * fft2(ifftshift(self._probe(energy)))).real
+            found.append(self._binned(np.maximum(spread, 0), energy))
+        return found
+
+    def truth(self) -> dict[str, Truth]:
+        """Thickness of each material, phase and optical density on the scan's own grid."""
+        instrument = self.instrument
+        return truth_maps(self.specimen, raster_grid(instrument.field, instrument.step), instrument.energy)
+
+    def check_energy(self, energy: float) -> None:
+        """Raise SamplingError or warn where the grid or the model does not serve `energy` [eV]."""
+        instrument = self.instrument
+        half_period = instrument._half_period(energy)
+        if self.grid.pixel > half_period / 2 * (1 + 1e-9):
+            text = f"wave pixel {self.grid.pixel:.3g} m, should be <= {half_period / 2:.3g} m; reduce the scan step"
+            warnings.warn(f"the spot at {energy:.6g} eV is sampled coarsely: {text}", SamplingWarning, stacklevel=2)
+        low, high = self.specimen.z_range
+        limit = 4 * (2 * half_period) ** 2 / wavelength(energy)
+        if high - low > limit:
+            warnings.warn(
+                f"the specimen is {high - low:.3g} m thick, the depth of focus at {energy:.6g} eV only {limit:.3g} m: the "
+                "spot widens inside it, which this model leaves out; use a coarser zone plate or ptychography",
+                ValidityWarning,
+                stacklevel=2,
+            )
+
+    def _probe(self, energy: float) -> FloatArray:
+        return self.instrument._probe(self.grid, energy)
+
+    def _image(self, energy: float) -> FloatArray:
+        """Share of the photons transmitted with the spot at each sample of the wave grid."""
+        depth = np.zeros(self.grid.shape)
+        for material, metres in self.thickness.items():
+            depth += float(material.optics(energy).mu_total) * metres
+        transmitted = np.exp(-depth)
+        base = transmitted[0, 0]  # what is uniform stays exact; only the contrast goes through single precision
+        contrast = (transmitted - base).astype(np.complex64)
+        transfer = np.conj(fft2(ifftshift(self._probe(energy)).astype(np.complex64)))
+        return np.asarray(np.clip(base + ifft2(fft2(contrast) * transfer, overwrite=True).real.astype(np.float64), 0, 1))
+
+    def _indices(self, frames: FrameTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        centre = [n // 2 for n in self.grid.shape]
+        rows = np.rint(np.asarray(frames["y"], np.float64) / self.grid.pixel).astype(np.int64) + centre[0]
+        return rows, np.rint(np.asarray(frames["x"], np.float64) / self.grid.pixel).astype(np.int64) + centre[1]
+
+    def _binned(self, photons: FloatArray, energy: float) -> Illumination:
+        widest = max(self.instrument._half_period(energy), self.grid.pixel)
+        divisors = [b for b in range(1, self.factor + 1) if self.factor % b == 0]
+        bins = max(b for b in divisors if b * self.grid.pixel <= widest * (1 + 1e-9))
+        coarse = binned_grid(self.grid, bins)
+        summed = photons.reshape(coarse.shape[0], bins, coarse.shape[1], bins).sum(axis=(1, 3))
+        return Illumination(energy, coarse, summed / coarse.pixel**2)
