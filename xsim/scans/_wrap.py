@@ -32,7 +32,7 @@ class Scan(Protocol):
         """The instrument that makes this scan."""
         ...
 
-    def model_dump(self) -> dict[str, Any]:
+    def model_dump(self, **options: Any) -> dict[str, Any]:
         """The scenario form."""
         ...
 
@@ -76,10 +76,10 @@ class Scanned:
         """The geometry of the innermost instrument."""
         return self.inner.geometry()
 
-    def model_dump(self) -> dict[str, Any]:
-        """The scenario form: the innermost instrument's table with its list of scans."""
-        table: dict[str, Any] = self.instrument.model_dump()  # type: ignore[attr-defined]
-        return {**table, "scan": [scan.model_dump() for scan in self.scans]}
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """The scenario form: the innermost instrument's table with its list of scans; options as in pydantic."""
+        table: dict[str, Any] = self.instrument.model_dump(**options)  # type: ignore[attr-defined]
+        return {**table, "scan": [scan.model_dump(**options) for scan in self.scans]}
 
 
 def apply(instrument: Instrument, scans: Sequence[Scan]) -> Instrument:
