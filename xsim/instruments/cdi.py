@@ -237,8 +237,9 @@ class CdiPrepared:
         """Amplitude [m] scattered into q (ny, nx, 3) by the exit wave less that of the support."""
         import finufft
 
-        exit_wave = np.asarray(multislice.exit_wave(slabs, 1.0, energy), np.complex128)
-        exit_wave = np.broadcast_to(exit_wave, self.grid.shape)
+        middle = sum(slabs.z_range) / 2
+        planes = (middle, middle) if slabs.count == 1 else (slabs.z_range[0], 0.0)
+        exit_wave = np.asarray(multislice.exit_wave(slabs, 1.0, energy, planes=planes, dtype=np.complex128))
         scattered = np.ascontiguousarray(exit_wave - exit_wave[0, 0])
         u, v = (np.ascontiguousarray(q[..., i].ravel() * self.grid.pixel) for i in (1, 0))
         far = finufft.nufft2d2(u, v, scattered, eps=1e-7, isign=-1, nthreads=1).reshape(q.shape[:2])

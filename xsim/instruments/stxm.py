@@ -109,8 +109,9 @@ class Stxm(Model):
         }
 
     def _na(self, energy: float) -> float:
-        optic = self.zone_plate if self.mirrors is None else self.mirrors
-        return float(optic.numerical_aperture(energy))
+        if self.mirrors is not None:
+            return max(self.mirrors.horizontal.numerical_aperture, self.mirrors.vertical.numerical_aperture)
+        return float(self.zone_plate.numerical_aperture(energy))
 
     def _half_period(self, energy: float) -> float:
         """Half period [m] of the finest fringe in the spot, lambda/4NA: the probe's Nyquist step."""
