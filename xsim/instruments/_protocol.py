@@ -12,8 +12,10 @@ from xsim.specimen.specimen import Specimen
 class Prepared(Protocol):
     """An instrument with a specimen in it: geometry sampled once; picklable; pure."""
 
-    #: bytes of working memory per frame, from which the pipeline chooses its chunks
-    frame_bytes: int
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of working memory per frame, from which the pipeline chooses its chunks."""
+        ...
 
     def expose(self, frames: FrameTable) -> Exposure:
         """Expected photons for these frames; each frame's result depends on its own row only, to the bit."""
@@ -31,8 +33,15 @@ class Prepared(Protocol):
 class Instrument(Protocol):
     """A technique. A frozen pydantic model with a `kind` and a default for every field."""
 
-    kind: str
-    detector: Any  # Detector
+    @property
+    def kind(self) -> str:
+        """The technique: a Literal field of its model."""
+        ...
+
+    @property
+    def detector(self) -> Any:
+        """Its `Detector`."""
+        ...
 
     def frames(self) -> FrameTable:
         """One row per exposure; cheap; independent of the specimen."""
