@@ -48,5 +48,7 @@ def by_energy(frames: FrameTable) -> Iterator[tuple[float, NDArray[np.int64]]]:
 def binned_grid(grid: Grid, bins: int) -> Grid:
     """The grid whose pixels are bins x bins pixels of `grid`; both numbers of pixels must be multiples of `bins`."""
     ny, nx = grid.shape[0] // bins, grid.shape[1] // bins
-    y, x = ((n // 2 * bins + (bins - 1) / 2 - full // 2) * grid.pixel for n, full in zip((ny, nx), grid.shape, strict=True))
+    y, x = (
+        (n // 2 * bins + (bins - 1) / 2 - full // 2) * grid.pixel for n, full in zip((ny, nx), grid.shape, strict=True)
+    )
     return Grid((ny, nx), bins * grid.pixel, (grid.center[0] + x, grid.center[1] + y))

@@ -1,12 +1,13 @@
 """A specimen cut into slabs of equal thickness, for waves that see only a window of it at a time.
 
-Each slab multiplies the wave at its middle by the transmission of the material inside; see `xsim.interaction.multislice`
-for the wave through a whole grid.
+Each slab multiplies the wave at its middle by the transmission of the material inside; see
+`xsim.interaction.multislice` for the wave through a whole grid.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,13 +29,12 @@ class Slices:
 
     @staticmethod
     def sample(specimen: Specimen, grid: Grid, slabs: int) -> Slices:
-        """Cut into `slabs` slabs over the specimen's reach along z on this grid; one slab is the projection at z = 0."""
+        """Cut into `slabs` slabs over the specimen's reach along z; one slab is the projection, acting at z = 0."""
         if slabs == 1:
             return Slices(grid, (0.0,), (specimen.thickness(grid),))
         edges = np.linspace(*specimen.z_range_on(grid), slabs + 1)
         middles = tuple(float(z) for z in (edges[1:] + edges[:-1]) / 2)
-        bounds = zip(edges[:-1], edges[1:], strict=True)
-        return Slices(grid, middles, tuple(specimen.thickness(grid, float(a), float(b)) for a, b in bounds))
+        return Slices(grid, middles, tuple(specimen.thickness(grid, float(a), float(b)) for a, b in pairwise(edges)))
 
     def transmissions(self, energy: float) -> tuple[NDArray[Any], ...]:
         """Complex transmission (ny, nx) complex64 of each slab at `energy` [eV]."""

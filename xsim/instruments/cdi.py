@@ -3,21 +3,22 @@
     N(u) = fluence * |f(q_u)|^2 * solid angle(u) * P(u)
     f(q) = k/(2 pi i) * integral of (psi - psi_0) exp(-i q.r) d^2r          [m]
 
-psi is the wave behind the specimen, psi_0 behind its support (layers) alone, so f is what the specimen scatters out of the
-beam; P is the polarisation factor. f is evaluated at every pixel's own q = k (s - z), on the flat detector as it stands, by
-a non-uniform transform (finufft, relative error 1e-7). The thickness is averaged over samples `samples` times finer than the
-detector's resolution; the damping by that average is divided out, which is exact for weak specimens. The direct
-beam and everything within `beam_stop` (diameter on the detector) is blocked: no photons there.
+psi is the wave behind the specimen, psi_0 behind its support (layers) alone, so f is what the specimen scatters out
+of the beam; P is the polarisation factor. f is evaluated at every pixel's own q = k (s - z), on the flat detector as
+it stands, by a non-uniform transform (finufft, relative error 1e-7). The thickness is averaged over samples `samples`
+times finer than the detector's resolution; the damping by that average is divided out, which is exact for weak
+specimens. The direct beam and everything within `beam_stop` (diameter on the detector) is blocked: no photons there.
 
-Models. "projection": psi is the transmission; it lacks the curvature of the Ewald sphere, so it serves specimens thinner
-than 4 d^2/lambda, d the half period at the edge of the detector. "multislice": diffraction inside the specimen. "born":
-the analytic Born amplitude of the populations on the curved Ewald sphere, for specimens that shift the phase by much less
-than 1 rad. "auto" takes projection or multislice, whichever the thickness needs.
+Models. "projection": psi is the transmission; it lacks the curvature of the Ewald sphere, so it serves specimens
+thinner than 4 d^2/lambda, d the half period at the edge of the detector. "multislice": diffraction inside the
+specimen. "born": the analytic Born amplitude of the populations on the curved Ewald sphere, for specimens that shift
+the phase by much less than 1 rad. "auto" takes projection or multislice, whichever the thickness needs.
 
-Range of validity. The specimen lies wholly within the beam (a disk of uniform fluence, flux * time over its area), and the
-pattern is oversampled: lambda D/(pixel L) >= 2 for a specimen of width L, else SamplingError. Plane monochromatic waves.
-References: Miao et al., Nature 400, 342 (doi 10.1038/22498); Chapman & Nugent, Nature Photonics 4, 833
-(doi 10.1038/nphoton.2010.240); sampling: Miao, Sayre & Chapman, J. Opt. Soc. Am. A 15, 1662 (doi 10.1364/JOSAA.15.001662).
+Range of validity. The specimen lies wholly within the beam (a disk of uniform fluence, flux * time over its area),
+and the pattern is oversampled: lambda D/(pixel L) >= 2 for a specimen of width L, else SamplingError. Plane
+monochromatic waves.
+References: Miao et al., Nature 400, 342 (doi 10.1038/22498); Chapman & Nugent, Nature Photonics 4, 833 (doi
+10.1038/nphoton.2010.240); sampling: Miao, Sayre & Chapman, J. Opt. Soc. Am. A 15, 1662 (doi 10.1364/JOSAA.15.001662).
 """
 
 from __future__ import annotations
@@ -211,8 +212,8 @@ class CdiPrepared:
         depth = max((float(_contrast_phase(p, energy)) for p in self.specimen.populations if len(p)), default=0.0)
         if depth > 0.3:
             warnings.warn(
-                f"Born approximation for a particle that changes the wave by {depth:.3g} rad at {energy:.6g} eV, valid well "
-                'below 1; use model = "auto"',
+                f"Born approximation for a particle that changes the wave by {depth:.3g} rad at {energy:.6g} eV, "
+                'valid well below 1; use model = "auto"',
                 ValidityWarning,
                 stacklevel=3,
             )
@@ -243,13 +244,17 @@ class CdiPrepared:
         scattered = np.ascontiguousarray(exit_wave - exit_wave[0, 0])
         u, v = (np.ascontiguousarray(q[..., i].ravel() * self.grid.pixel) for i in (1, 0))
         far = finufft.nufft2d2(u, v, scattered, eps=1e-7, isign=-1, nthreads=1).reshape(q.shape[:2])
-        averaged = np.sinc(q[..., 0] * self.grid.pixel / (2 * np.pi)) * np.sinc(q[..., 1] * self.grid.pixel / (2 * np.pi))
+        averaged = np.sinc(q[..., 0] * self.grid.pixel / (2 * np.pi)) * np.sinc(
+            q[..., 1] * self.grid.pixel / (2 * np.pi)
+        )
         return np.asarray(wavenumber(energy) / (2j * np.pi) * self.grid.pixel**2 * far / averaged)
 
 
 def lateral_reach(specimen: Specimen) -> float:
     """Largest |x| or |y| [m] that any particle reaches; 0 without particles."""
-    reach = [float((np.abs(p.poses.positions[:, :2]).max(axis=1) + p.radii).max()) for p in specimen.populations if len(p)]
+    reach = [
+        float((np.abs(p.poses.positions[:, :2]).max(axis=1) + p.radii).max()) for p in specimen.populations if len(p)
+    ]
     return max(reach, default=0.0)
 
 

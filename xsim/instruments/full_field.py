@@ -4,19 +4,19 @@
     I(r) = sum_s w_s | F^-1 { P(q + q_s) F{psi_s}(q) } |^2
 
 Abbe's sum over the mutually incoherent points s of the condenser (a disk or annulus of radius sigma in units of the
-objective's numerical aperture); psi_s is the wave behind the specimen lit by point s, P the zone plate's pupil with its
-central stop and defocus, eta_1 the efficiency of its first order. An empty field gives I = 1 where the condenser's whole cone
-enters the open pupil. The light is spread evenly over the square `field`; the zone plate loses light behind the specimen, so
-the specimen's dose counts all of it. The image stands upright, on the specimen's scale.
+objective's numerical aperture); psi_s is the wave behind the specimen lit by point s, P the zone plate's pupil with
+its central stop and defocus, eta_1 the efficiency of its first order. An empty field gives I = 1 where the
+condenser's whole cone enters the open pupil. The light is spread evenly over the square `field`; the zone plate loses
+light behind the specimen, so the specimen's dose counts all of it. The image stands upright, on the specimen's scale.
 
 Range of validity. One photon energy with a bandwidth below 1/N (N zones); shift-invariant imaging; other orders of
 the zone plate are stopped. Specimens thicker than 4 d^2/lambda, d = lambda/[2 NA (1 + sigma)], need multislice:
-`model = "auto"` chooses, and forcing "projection" then warns with the numbers. The wave is sampled at 1/16 (projection) or
-1/8 (multislice) of the finest period that passes, over which thickness is averaged: amplitudes at the cut-off are damped
-by 0.6 % or 2.6 % (`wave_pixel` overrides). By default the objective is refocused at every energy; with `focus_energy` it
-stays where that energy is in focus, the focal length being proportional to energy.
-References: Attwood & Sakdinawat, X-Rays and Extreme Ultraviolet Radiation (doi 10.1017/CBO9781107477629), ch. 10; Chao et al.,
-Nature 435, 1210 (doi 10.1038/nature03719); Hopkins, doi 10.1098/rspa.1953.0071.
+`model = "auto"` chooses, and forcing "projection" then warns with the numbers. The wave is sampled at 1/16
+(projection) or 1/8 (multislice) of the finest period that passes, over which thickness is averaged: amplitudes at the
+cut-off are damped by 0.6 % or 2.6 % (`wave_pixel` overrides). By default the objective is refocused at every energy;
+with `focus_energy` it stays where that energy is in focus, the focal length being proportional to energy.
+References: Attwood & Sakdinawat, X-Rays and Extreme Ultraviolet Radiation (doi 10.1017/CBO9781107477629), ch. 10;
+Chao et al., Nature 435, 1210 (doi 10.1038/nature03719); Hopkins, doi 10.1098/rspa.1953.0071.
 """
 
 from __future__ import annotations
@@ -133,12 +133,12 @@ class FullField(Model):
                 field="field",
                 value=f"{n} pixels",
                 allowed=f"<= {min(self.detector.shape)} pixels of the camera",
-                cure=f"use a field of at most {min(self.detector.shape) * self.pixel:.3g} m, or a larger pixel or camera",
+                cure=f"use a field of {min(self.detector.shape) * self.pixel:.3g} m or less, a larger pixel or camera",
             )
         if self.pixel > period / 2 * (1 + 1e-9):
             warnings.warn(
-                f"pixel {self.pixel:.3g} m is coarser than half the finest period that passes, {period / 2:.3g} m: detail "
-                "aliases; magnify more",
+                f"pixel {self.pixel:.3g} m is coarser than half the finest period that passes, {period / 2:.3g} m: "
+                "detail aliases; magnify more",
                 SamplingWarning,
                 stacklevel=3,
             )
@@ -235,7 +235,7 @@ class FullFieldPrepared:
 
 
 def _camera_pixels(image: FloatArray, n: int, bins: int) -> FloatArray:
-    """Mean over each of the central n x n pixels, each `bins` samples wide and centred on sample N//2 for pixel n//2."""
+    """Mean over each of the central n x n pixels of `bins` samples a side; pixel n//2 is centred on sample N//2."""
     if bins == 1:
         start = image.shape[0] // 2 - n // 2
         return image[start : start + n, start : start + n]

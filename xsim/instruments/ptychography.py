@@ -2,19 +2,20 @@
 
     N_j(u) = flux * time * |F[p(r - r_j) t(r)](u)|^2,    sum over all u: the photons transmitted
 
-p is the focal (or pinhole) amplitude with its squares summing to 1, t the specimen's transmission and r_j the point of the
-specimen that the beam axis meets in frame j (columns x, y). The detector's pixel L and distance D fix the pixel of the
-reconstruction, dx = lambda D/(n L), n pixels across; frames show the detector's pixels, zero angle at pixel (ny//2, nx//2).
-The wave is worked out `samples` times finer than dx, so that light scattered beyond the detector is lost and does not fold
-back; the thickness of the specimen is averaged over such a sample, which damps amplitudes at the detector's edge by
-sinc(1/2 samples): 0.90 for 2, 0.974 for 4.
+p is the focal (or pinhole) amplitude with its squares summing to 1, t the specimen's transmission and r_j the point
+of the specimen that the beam axis meets in frame j (columns x, y). The detector's pixel L and distance D fix the
+pixel of the reconstruction, dx = lambda D/(n L), n pixels across; frames show the detector's pixels, zero angle at
+pixel (ny//2, nx//2). The wave is worked out `samples` times finer than dx, so that light scattered beyond the
+detector is lost and does not fold back; the thickness of the specimen is averaged over such a sample, which damps
+amplitudes at the detector's edge by sinc(1/2 samples): 0.90 for 2, 0.974 for 4.
 
-Range of validity. Fraunhofer diffraction and small angles; intensity at the centre of a pixel times its solid angle, so the
-window lambda D/L must hold the probe twice (a SamplingWarning names the ratio). Specimens thicker than 4 d^2/lambda, d
-the half period at the edge of the detector, need several slabs: `model = "auto"` chooses, and forcing "projection" then warns.
-Each slab acts at its middle and the wave travels between them by the angular spectrum.
-References: Rodenburg & Maiden, Springer Handbook of Microscopy (doi 10.1007/978-3-030-00069-1_17); Pfeiffer, Nature Photonics
-12, 9 (doi 10.1038/s41566-017-0072-5); overlap: Bunk et al., Ultramicroscopy 108, 481 (doi 10.1016/j.ultramic.2007.08.003).
+Range of validity. Fraunhofer diffraction and small angles; intensity at the centre of a pixel times its solid angle,
+so the window lambda D/L must hold the probe twice (a SamplingWarning names the ratio). Specimens thicker than 4
+d^2/lambda, d the half period at the edge of the detector, need several slabs: `model = "auto"` chooses, and forcing
+"projection" then warns. Each slab acts at its middle and the wave travels between them by the angular spectrum.
+References: Rodenburg & Maiden, Springer Handbook of Microscopy (doi 10.1007/978-3-030-00069-1_17); Pfeiffer, Nature
+Photonics 12, 9 (doi 10.1038/s41566-017-0072-5); overlap: Bunk et al., Ultramicroscopy 108, 481 (doi
+10.1016/j.ultramic.2007.08.003).
 """
 
 from __future__ import annotations
@@ -37,6 +38,14 @@ from xsim.instruments._ladder import Ladder, slab_count
 from xsim.instruments._maps import binned_grid, by_energy, image_axes, truth_maps
 from xsim.instruments._points import fermat_points, raster_points
 from xsim.instruments._recent import Recent
+from xsim.instruments._scan_wave import (
+    ScanOptics,
+    centre_of,
+    enclosed_diameter,
+    far_field,
+    inner_band,
+    placed,
+)
 from xsim.instruments._slices import Slices
 from xsim.model import Model, Plugin
 from xsim.optics.pinhole import Pinhole
@@ -45,7 +54,7 @@ from xsim.optics.zone_plate import ZonePlate
 from xsim.specimen.specimen import Specimen
 from xsim.units import Energy, Length, PositiveLength, Rate, Time
 from xsim.waves.angular_spectrum import check_distance, transfer_function
-from xsim.waves.fft import fft2, fftshift, ifft2, ifftshift
+from xsim.waves.fft import fft2, ifftshift
 from xsim.waves.grid import Grid
 
 FloatArray = NDArray[np.float64]
@@ -63,9 +72,9 @@ def _counter() -> PhotonCounter:
 class Ptychography(Model):
     """A scanning diffraction microscope; frames are the scan points (columns x, y [m]), one axis `point`.
 
-    field: scanned width and height (x, y) [m]; step: mean distance of neighbours [m]; pattern: "fermat" spiral or "raster".
-    defocus: of the specimen's middle (z = 0) downstream of the zone plate's focus [m]. pinhole: used instead of the zone
-    plate where given. distance: specimen to detector [m]. flux: through the optic onto the specimen [photons/s].
+    field: scanned width and height (x, y) [m]; step: mean distance of neighbours [m]; pattern: "fermat" spiral or
+    "raster". defocus: of the specimen's middle (z = 0) downstream of the zone plate's focus [m]. pinhole: used
+    instead of the zone plate where given. distance: specimen to detector [m]. flux: on the specimen [photons/s].
     """
 
     kind: Literal["ptychography"] = "ptychography"
@@ -154,7 +163,7 @@ class Ptychography(Model):
         yy, xx = np.meshgrid(y, x, indexing="ij")
         return yy.ravel(), xx.ravel()
 
-    def _check(self, window: Grid, state: _AtEnergy) -> None:
+    def _check(self, window: Grid, state: ScanOptics) -> None:
         diameter = enclosed_diameter(np.abs(state.probe) ** 2, window, ENCLOSED)
         ratio = window.extent[0] / diameter
         if ratio < 2:
@@ -174,24 +183,11 @@ class Ptychography(Model):
             )
         if self.step > 0.4 * diameter:
             warnings.warn(
-                f"neighbouring spots overlap by {1 - self.step / diameter:.0%} of their diameter {diameter:.3g} m, should "
-                f"be >= 60 %; use a step of {0.4 * diameter:.3g} m or less, or defocus the probe",
+                f"neighbouring spots overlap by {1 - self.step / diameter:.0%} of their diameter {diameter:.3g} m, "
+                f"should be >= 60 %; use a step of {0.4 * diameter:.3g} m or less, or defocus the probe",
                 SamplingWarning,
                 stacklevel=3,
             )
-
-
-@dataclass(frozen=True, eq=False)
-class _AtEnergy:
-    """Everything that one photon energy fixes. probe: at z = 0, centred; spectrum: of the probe at the first slab."""
-
-    window: Grid
-    object_grid: Grid
-    probe: NDArray[Any]
-    spectrum: NDArray[Any]
-    transmissions: tuple[NDArray[Any], ...]
-    kernels: tuple[NDArray[Any], ...]
-    q: tuple[FloatArray, FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,11 +246,11 @@ class PtychographyPrepared:
         """Raise SamplingError where the grid at `energy` cannot hold the probe."""
         self.instrument.probe(energy)
 
-    def at(self, energy: float) -> _AtEnergy:
+    def at(self, energy: float) -> ScanOptics:
         """What `energy` [eV] fixes: the pixel, so the sampled object, the probe and the steps between slabs."""
         return self._recent.get(energy, lambda: self._make(energy))  # type: ignore[no-any-return]
 
-    def _make(self, energy: float) -> _AtEnergy:
+    def _make(self, energy: float) -> ScanOptics:
         instrument = self.instrument
         window, grid = instrument.window(energy), instrument.object_grid(energy)
         half_period = instrument.pixel(energy)
@@ -266,7 +262,7 @@ class PtychographyPrepared:
             check_distance(window, energy, step)
         kernels = [transfer_function(window, energy, step).astype(np.complex64) for step in steps]
         spectrum = fft2(ifftshift(probe)).astype(np.complex64) * kernels[0]
-        return _AtEnergy(
+        return ScanOptics(
             window,
             grid,
             probe,
@@ -275,51 +271,3 @@ class PtychographyPrepared:
             tuple(kernels[1:]),
             window.frequencies(),
         )
-
-
-def placed(state: _AtEnergy, x: float, y: float) -> tuple[tuple[slice, slice], tuple[float, float]]:
-    """The part of the object grid that the window covers with the beam at (x, y) [m], and the rest (x, y) [m] of a sample."""
-    pixel, n = state.window.pixel, state.window.shape[0]
-    rows, columns = (round(v / pixel) for v in (y, x))
-    middle = state.object_grid.shape[0] // 2 - n // 2
-    part = (slice(middle + rows, middle + rows + n), slice(middle + columns, middle + columns + n))
-    return part, (x - columns * pixel, y - rows * pixel)
-
-
-def far_field(state: _AtEnergy, x: float, y: float) -> NDArray[np.float32]:
-    """Share of the photons (n, n) in each far-field sample with the beam at (x, y) [m], zero angle at the centre."""
-    part, (dx, dy) = placed(state, x, y)
-    qy, qx = state.q
-    # the fraction of a sample that the window cannot follow is a phase ramp on the probe's spectrum: exact
-    ramp = np.exp(-1j * dy * qy).astype(np.complex64) * np.exp(-1j * dx * qx).astype(np.complex64)
-    wave = fftshift(ifft2(state.spectrum * ramp, overwrite=True)) * state.transmissions[0][part]
-    for kernel, transmission in zip(state.kernels, state.transmissions[1:], strict=True):
-        spectrum = fft2(wave, overwrite=True)
-        spectrum *= kernel
-        wave = ifft2(spectrum, overwrite=True)
-        wave *= transmission[part]
-    far = fft2(wave, overwrite=True)
-    return fftshift((far.real**2 + far.imag**2) / far.size)  # type: ignore[no-any-return]
-
-
-def centre_of(pattern: NDArray[Any], ny: int, nx: int) -> NDArray[Any]:
-    """The central (ny, nx) samples, with the zero angle at (ny//2, nx//2)."""
-    top, left = pattern.shape[0] // 2 - ny // 2, pattern.shape[1] // 2 - nx // 2
-    return pattern[top : top + ny, left : left + nx]
-
-
-def inner_band(wave: NDArray[Any], samples: int) -> NDArray[np.complex128]:
-    """A centred wave on pixels `samples` times larger: the inner part of its spectrum, its squares keeping their sum."""
-    n = wave.shape[0] // samples
-    far = fftshift(fft2(ifftshift(wave)))
-    return np.asarray(fftshift(ifft2(ifftshift(centre_of(far, n, n)))) / samples)
-
-
-def enclosed_diameter(intensity: FloatArray, grid: Grid, share: float) -> float:
-    """Diameter [m] of the circle about the centre of mass that holds `share` of an intensity summing to 1."""
-    total = float(intensity.sum())
-    x0, y0 = float((intensity.sum(0) * grid.x).sum()) / total, float((intensity.sum(1) * grid.y).sum()) / total
-    radius = np.hypot(grid.x[None, :] - x0, grid.y[:, None] - y0).ravel()
-    order = np.argsort(radius, kind="stable")
-    reached = np.searchsorted(np.cumsum(intensity.ravel()[order]), share * total)
-    return 2 * float(radius[order][min(int(reached), len(order) - 1)])

@@ -2,20 +2,20 @@
 
     N(r) = flux * time * sum_r' |p(r' - r)|^2 exp(-sum_m mu_m(E) t_m(r'))
 
-p is the focal amplitude of the zone plate (or mirror pair) on the specimen, its squares summing to 1, t_m the thickness of
-material m and mu_m its total attenuation: light that a large detector behind the specimen no longer sees. No
-interference survives when all transmitted light is taken, so the image is the incoherent convolution, exact in the
-projection approximation, and one convolution per energy gives every point of a map at once.
+p is the focal amplitude of the zone plate (or mirror pair) on the specimen, its squares summing to 1, t_m the
+thickness of material m and mu_m its total attenuation: light that a large detector behind the specimen no longer
+sees. No interference survives when all transmitted light is taken, so the image is the incoherent convolution, exact
+in the projection approximation, and one convolution per energy gives every point of a map at once.
 
-Range of validity. The specimen must lie within the depth of focus (+-2 dr^2/lambda for a zone plate): beyond, the spot
-widens inside it and a ValidityWarning names thickness and limit. The detector must take the whole transmitted cone. An
-order-sorting aperture is assumed to stop all orders but the first. `flux` is the flux in the focal spot, i.e. what meets
-the specimen. By default the optic is refocused at every energy; with `focus_energy` it stays where that energy is
-in focus (a zone plate's focal length is proportional to energy; a mirror pair's focus does not move).
+Range of validity. The specimen must lie within the depth of focus (+-2 dr^2/lambda for a zone plate): beyond, the
+spot widens inside it and a ValidityWarning names thickness and limit. The detector must take the whole transmitted
+cone. An order-sorting aperture is assumed to stop all orders but the first. `flux` is the flux in the focal spot,
+i.e. what meets the specimen. By default the optic is refocused at every energy; with `focus_energy` it stays where
+that energy is in focus (a zone plate's focal length is proportional to energy; a mirror pair's focus does not move).
 
 Combine with the scan `energies` for a spectroscopic stack: the geometry is sampled once for all energies.
-References: Jacobsen, X-ray Microscopy (doi 10.1017/9781139924542), ch. 4; Kirz, Jacobsen & Howells, Q. Rev. Biophys. 28, 33
-(doi 10.1017/S0033583500003139).
+References: Jacobsen, X-ray Microscopy (doi 10.1017/9781139924542), ch. 4; Kirz, Jacobsen & Howells, Q. Rev. Biophys.
+28, 33 (doi 10.1017/S0033583500003139).
 """
 
 from __future__ import annotations
@@ -184,8 +184,8 @@ class StxmPrepared:
         limit = 4 * (2 * half_period) ** 2 / wavelength(energy)
         if high - low > limit:
             warnings.warn(
-                f"the specimen is {high - low:.3g} m thick, the depth of focus at {energy:.6g} eV only {limit:.3g} m: the "
-                "spot widens inside it, which this model leaves out; use a coarser zone plate or ptychography",
+                f"the specimen is {high - low:.3g} m thick, the depth of focus at {energy:.6g} eV only {limit:.3g} m: "
+                "the spot widens inside it, which this model leaves out; use a coarser zone plate or ptychography",
                 ValidityWarning,
                 stacklevel=2,
             )
@@ -202,7 +202,9 @@ class StxmPrepared:
         base = transmitted[0, 0]  # what is uniform stays exact; only the contrast goes through single precision
         contrast = (transmitted - base).astype(np.complex64)
         transfer = np.conj(fft2(ifftshift(self._probe(energy)).astype(np.complex64)))
-        return np.asarray(np.clip(base + ifft2(fft2(contrast) * transfer, overwrite=True).real.astype(np.float64), 0, 1))
+        return np.asarray(
+            np.clip(base + ifft2(fft2(contrast) * transfer, overwrite=True).real.astype(np.float64), 0, 1)
+        )
 
     def _indices(self, frames: FrameTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         centre = [n // 2 for n in self.grid.shape]

@@ -105,7 +105,7 @@ def _posed(i: Illumination, name: str, rotation: NDArray[np.float64], shift: tup
 
 
 def gather(frames: FrameTable, parts: Iterator[tuple[NDArray[np.int64], Exposure]]) -> Exposure:
-    """One exposure of `frames` from exposures of some of its rows each. Raises SamplingError if they differ in shape."""
+    """One exposure of `frames` from exposures of parts of its rows; raises SamplingError if these differ in shape."""
     out: dict[str, Any] = {}
     for rows, part in parts:
         pieces = {"expected": part.expected, "group_energy": part.group_energy, "incident": part.incident}

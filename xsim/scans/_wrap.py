@@ -18,7 +18,10 @@ from xsim.specimen.specimen import Specimen
 class Scan(Protocol):
     """A frozen pydantic model with a `kind` that repeats an instrument's frames over one or more new axes."""
 
-    kind: str
+    @property
+    def kind(self) -> str:
+        """The kind of scan: a Literal field of its model."""
+        ...
 
     def frames(self, inner: FrameTable) -> FrameTable:
         """The table of `inner` repeated over the scan's axes, which become the slowest."""
@@ -30,10 +33,6 @@ class Scan(Protocol):
 
     def apply(self, instrument: Instrument) -> Scanned:
         """The instrument that makes this scan."""
-        ...
-
-    def model_dump(self, **options: Any) -> dict[str, Any]:
-        """The scenario form."""
         ...
 
 
@@ -79,7 +78,7 @@ class Scanned:
     def model_dump(self, **options: Any) -> dict[str, Any]:
         """The scenario form: the innermost instrument's table with its list of scans; options as in pydantic."""
         table: dict[str, Any] = self.instrument.model_dump(**options)  # type: ignore[attr-defined]
-        return {**table, "scan": [scan.model_dump(**options) for scan in self.scans]}
+        return {**table, "scan": [scan.model_dump(**options) for scan in self.scans]}  # type: ignore[attr-defined]
 
 
 def apply(instrument: Instrument, scans: Sequence[Scan]) -> Instrument:

@@ -108,5 +108,7 @@ def _expand(item: Any) -> list[Any]:
             "a range of energies without a step", value=item, cure='write it as "7.00 keV .. 7.10 keV / 5 eV"'
         )
     energies = [as_float(part.strip(), "eV") for part in (start, stop, step)]
-    segment = Segment.model_validate(dict(zip(("start", "stop", "step"), (quantity(e, "eV") for e in energies), strict=True)))
+    segment = Segment.model_validate(
+        dict(zip(("start", "stop", "step"), (quantity(e, "eV") for e in energies), strict=True))
+    )
     return [quantity(value, "eV") for value in segment.values()]

@@ -1,8 +1,8 @@
 """Raster: the same measurement at each point of a rectangular grid, by moving the specimen through the beam.
 
-Instruments that scan by nature (scanning transmission, fluorescence, ptychography) have their own raster; this one is for
-any other: a mosaic of full-field images, diffraction patterns from place to place. The columns `x` and `y` [m] are where on the
-specimen the beam axis meets it, so the specimen itself moves by (-x, -y).
+Instruments that scan by nature (scanning transmission, fluorescence, ptychography) have their own raster; this one is
+for any other: a mosaic of full-field images, diffraction patterns from place to place. The columns `x` and `y` [m]
+are where on the specimen the beam axis meets it, so the specimen itself moves by (-x, -y).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 r"""Tilts: the specimen rotated about an axis across the beam, exactly (the analytic specimen turns, not an image).
 
-A tilt series of full-field images is a tomogram. A positive tilt about y turns z towards x:
-(x, z) -> (x cos a + z sin a, -x sin a + z cos a), the right-handed rotation; about x it turns y towards z. By Crowther's
-criterion an object of diameter D needs pi D / d projections over 180 degrees for a resolution d
-(doi 10.1098/rspa.1970.0119). A specimen with layers cannot be seen edge-on: the missing wedge.
+A tilt series of full-field images is a tomogram. A positive tilt about y turns z towards x: (x, z) -> (x cos a + z
+sin a, -x sin a + z cos a), the right-handed rotation; about x it turns y towards z. By Crowther's criterion an object
+of diameter D needs pi D / d projections over 180 degrees for a resolution d (doi 10.1098/rspa.1970.0119). A specimen
+with layers cannot be seen edge-on: the missing wedge.
 """
 
 from __future__ import annotations
