@@ -25,7 +25,8 @@ def slab_count(model: Ladder, specimen: Specimen, energy: float, half_period: fl
             limit = 4 * half_period**2 / wavelength(energy)
             warnings.warn(
                 f"projection of a specimen {high - low:.3g} m thick, valid up to about {limit:.3g} m for a "
-                f'half period of {half_period:.3g} m at {energy:.6g} eV; use model = "auto" or "multislice" ({needed} slabs)',
+                f'half period of {half_period:.3g} m at {energy:.6g} eV; use model = "auto" '
+                f'or "multislice" ({needed} slabs)',
                 ValidityWarning,
                 stacklevel=3,
             )

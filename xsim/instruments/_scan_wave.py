@@ -24,7 +24,7 @@ class ScanOptics:
     spectrum: NDArray[Any]
     transmissions: tuple[NDArray[Any], ...]
     kernels: tuple[NDArray[Any], ...]
-    q: tuple[FloatArray, FloatArray]
+    q: tuple[NDArray[Any], NDArray[Any]]
 
 
 def placed(state: ScanOptics, x: float, y: float) -> tuple[tuple[slice, slice], tuple[float, float]]:
@@ -49,7 +49,7 @@ def far_field(state: ScanOptics, x: float, y: float) -> NDArray[np.float32]:
         wave = ifft2(spectrum, overwrite=True)
         wave *= transmission[part]
     far = fft2(wave, overwrite=True)
-    return fftshift((far.real**2 + far.imag**2) / far.size)  # type: ignore[no-any-return]
+    return fftshift((far.real**2 + far.imag**2) / far.size)
 
 
 def centre_of(pattern: NDArray[Any], ny: int, nx: int) -> NDArray[Any]:

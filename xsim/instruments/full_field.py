@@ -68,7 +68,7 @@ class FullField(Model):
     kind: Literal["full_field"] = "full_field"
     energy: Energy = 520.0
     flux: Rate = 1e9
-    exposure_time: Time = 1.0
+    exposure_time: Time = 0.1
     field: PositiveLength = 2e-6
     pixel: PositiveLength = 10e-9
     objective: ZonePlate = ZonePlate()

@@ -84,7 +84,7 @@ class Ptychography(Model):
     field: tuple[PositiveLength, PositiveLength] = (1e-6, 1e-6)
     step: PositiveLength = 300e-9
     pattern: Literal["fermat", "raster"] = "fermat"
-    zone_plate: ZonePlate = ZonePlate(outermost_zone="50 nm", diameter="100 um", thickness="700 nm")  # type: ignore[arg-type]
+    zone_plate: ZonePlate = ZonePlate(outermost_zone="50 nm", diameter="100 um", thickness="700 nm")
     defocus: Length = 250e-6
     pinhole: Pinhole | None = None
     distance: PositiveLength = 1.0
@@ -248,7 +248,7 @@ class PtychographyPrepared:
 
     def at(self, energy: float) -> ScanOptics:
         """What `energy` [eV] fixes: the pixel, so the sampled object, the probe and the steps between slabs."""
-        return self._recent.get(energy, lambda: self._make(energy))  # type: ignore[no-any-return]
+        return self._recent.get(energy, lambda: self._make(energy))
 
     def _make(self, energy: float) -> ScanOptics:
         instrument = self.instrument
