@@ -4,7 +4,7 @@ Photons of each group (a line's energy) pass the window and dead layer, stop in 
 the line's response (`_response`): counts of a channel ~ Poisson(sum_g efficiency_g N_g share_g,channel), exact since
 split Poisson numbers are independent. With a dead time, the recorded total is drawn first from the counting law
 (`_dead_time`) and its photons are then placed by the same shares. Photons outside the channels are
-lost but cost dead time. Not modelled: pile-up of two photons into one count, a share of 1 - exp(-rate x resolving time).
+lost but cost dead time. Not modelled: pile-up of two photons into one count, 1 - exp(-rate x resolving time).
 """
 
 from __future__ import annotations

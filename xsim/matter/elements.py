@@ -40,7 +40,8 @@ DOUBTFUL = 200.0
 class Element:
     """Tabulated optical constants of one element.
 
-    energy (n,) [eV], f1 (n,) [electrons], log_f2 (n,) natural logarithm of electrons; coarse (m,) [eV] with log_scatter
+    energy (n,) [eV], f1 (n,) [electrons], log_f2 (n,) natural logarithm of electrons, and their slopes after each node
+    (in E and in log E); coarse (m,) [eV] with log_scatter
     (2, m), Rayleigh and Compton [log m^2 per atom], and the bands of f1 [electrons] and f2 [relative]; edges: shell
     name -> [eV]; weight [g/mol].
     """
@@ -52,22 +53,19 @@ class Element:
     log_energy: FloatArray
     f1: FloatArray
     log_f2: FloatArray
+    f1_slope: FloatArray
+    log_f2_slope: FloatArray
     log_coarse: FloatArray
     log_scatter: FloatArray
     band1: FloatArray
     band2: FloatArray
     edges: dict[str, float]
 
-    def factors(self, energy: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def factors(self, energy: Any) -> tuple[FloatArray, FloatArray]:
         """f1 (linear in E) and f2 (linear in log-log) [electrons] at `energy` [eV], any shape, within the range."""
-        place = np.searchsorted(self.energy, energy, side="right") - 1
-        np.clip(place, 0, len(self.energy) - 2, out=place)
-        low, high = self.energy[place], self.energy[place + 1]
-        u = (energy - low) / (high - low)
-        f1 = self.f1[place] + u * (self.f1[place + 1] - self.f1[place])
-        log_low = self.log_energy[place]
-        v = (np.log(energy) - log_low) / (self.log_energy[place + 1] - log_low)
-        f2 = np.exp(self.log_f2[place] + v * (self.log_f2[place + 1] - self.log_f2[place]))
+        place = np.clip(np.searchsorted(self.energy, energy, side="right") - 1, 0, len(self.energy) - 2)
+        f1 = self.f1[place] + (energy - self.energy[place]) * self.f1_slope[place]
+        f2 = np.exp(self.log_f2[place] + (np.log(energy) - self.log_energy[place]) * self.log_f2_slope[place])
         return f1, f2
 
     def scatter(self, energy: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -104,14 +102,17 @@ def element(symbol: str) -> Element:
     edge_rows = slice(table["edge_offsets"][i], table["edge_offsets"][i + 1])
     names, values = table["edge_names"][edge_rows].tolist(), table["edges"][edge_rows].tolist()
     energy = table["energy"][rows]
+    log_energy, f1, log_f2 = np.log(energy), table["f1"][rows].astype(float), table["log_f2"][rows].astype(float)
     return Element(
         symbol=symbol,
         z=i + 1,
         weight=float(table["weight"][i]),
         energy=energy,
-        log_energy=np.log(energy),
-        f1=table["f1"][rows].astype(np.float64),
-        log_f2=table["log_f2"][rows].astype(np.float64),
+        log_energy=log_energy,
+        f1=f1,
+        log_f2=log_f2,
+        f1_slope=np.diff(f1) / np.diff(energy),
+        log_f2_slope=np.diff(log_f2) / np.diff(log_energy),
         log_coarse=np.log(table["coarse"]),
         log_scatter=np.log(table["scatter"][i].astype(np.float64)),
         band1=table["band1"][i].astype(np.float64),

@@ -22,7 +22,7 @@ from pydantic import Field
 from xsim.constants import wavelength, wavenumber
 from xsim.errors import RangeError
 from xsim.model import Model
-from xsim.optics.pupil import annulus, focus
+from xsim.optics.pupil import annulus, annulus_at, focus
 from xsim.units import PositiveLength
 from xsim.waves.grid import Grid
 
@@ -92,6 +92,10 @@ class ZonePlate(Model):
         Raises SamplingError if the grid cannot hold the aperture or the defocus.
         """
         return annulus(grid, energy, self.numerical_aperture(energy), self.central_stop, defocus=defocus)
+
+    def pupil_at(self, qx: Any, qy: Any, energy: float, defocus: float = 0.0) -> NDArray[np.complex128]:
+        """The pupil at any transverse wave vectors qx, qy [rad/m], as `imaging.abbe_image` wants it."""
+        return annulus_at(qx, qy, energy, self.numerical_aperture(energy), self.central_stop, defocus)
 
     def probe(self, grid: Grid, energy: float, defocus: float = 0.0) -> NDArray[np.complex128]:
         """Focused amplitude (ny, nx) centred on pixel (ny//2, nx//2), its squares summing to 1, first order alone.

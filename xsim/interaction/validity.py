@@ -1,0 +1,110 @@
+"""Which model holds: Born, projection or multislice; numbers that instruments put into their warnings.
+
+    Born (single scattering)     phase excursion |k (delta - i beta) t| << 1; its relative error is about half of that
+    projection (thin specimen)   t <= 4 d^2/lambda at resolution (half-period) d
+    multislice                   slab thickness <= 2 d^2/lambda, forward scattering
+
+t counts the depth over which the specimen is structured; uniform layers do not matter. Reference: Jacobsen, X-ray
+Microscopy (doi 10.1017/9781139924542), ch. 3 and 4; Klein & Cook, doi 10.1109/T-SU.1967.29423.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xsim.constants import wavelength
+from xsim.errors import RangeError
+
+if TYPE_CHECKING:
+    from xsim.specimen.specimen import Specimen
+
+
+@dataclass(frozen=True)
+class Validity:
+    """How far a specimen is from the limits of the simpler models at one energy and resolution.
+
+    excursion: largest |k (n - n_host) t| over the specimen [rad]; thinness: structured depth over 4 d^2/lambda.
+    """
+
+    excursion: float
+    thinness: float
+    slabs: int
+
+    @property
+    def born_error(self) -> float:
+        """Estimated relative error of the amplitude in the Born approximation."""
+        return self.excursion / 2
+
+    @property
+    def model(self) -> str:
+        """The lowest rung of "born", "projection", "multislice" that is good to about 5 %."""
+        if self.thinness > 1:
+            return "multislice"
+        return "born" if self.born_error <= 0.05 else "projection"
+
+
+def projection_limit(energy: float, resolution: float) -> float:
+    """Greatest thickness [m] that may be projected, 4 d^2/lambda, for half-period `resolution` d [m]."""
+    if not resolution > 0:
+        raise RangeError("resolution", field="resolution", value=resolution, allowed="> 0 m")
+    return float(4 * resolution**2 / wavelength(energy))
+
+
+def structured_depth(specimen: Specimen) -> float:
+    """Depth along z [m] over which the specimen varies across the beam: from first to last particle."""
+    low, high = math.inf, -math.inf
+    for population in specimen.populations:
+        if not len(population.poses):
+            continue
+        reach = population.shape.radius * population.poses.scales
+        z = population.poses.positions[:, 2]
+        low, high = min(low, float(np.min(z - reach))), max(high, float(np.max(z + reach)))
+    if high < low:
+        return 0.0
+    z0, z1 = specimen.z_range
+    return max(0.0, min(high, z1) - max(low, z0))
+
+
+def slabs_for(depth: float, energy: float, resolution: float) -> int:
+    """Number of slabs for a structured `depth` [m]: 1 where a projection will do, else slabs of 2 d^2/lambda."""
+    limit = projection_limit(energy, resolution)
+    return 1 if depth <= limit else math.ceil(2 * depth / limit)
+
+
+def required_slabs(specimen: Specimen, energy: float, resolution: float) -> int:
+    """Number of slabs into which to cut the whole specimen (its z_range) at half-period `resolution` [m]."""
+    depth = structured_depth(specimen)
+    slabs = slabs_for(depth, energy, resolution)
+    if slabs == 1:
+        return 1
+    z0, z1 = specimen.z_range
+    return math.ceil(slabs * (z1 - z0) / depth)
+
+
+def excursion(transmission: Any) -> float:
+    """Largest |ln(T / T_corner)| [rad] of a transmission (ny, nx): how strongly the specimen scatters."""
+    relative = np.asarray(transmission) / np.asarray(transmission)[0, 0]
+    modulus = np.maximum(np.abs(relative), 1e-30)
+    return float(np.max(np.hypot(np.log(modulus), np.angle(relative))))
+
+
+def ladder(specimen: Specimen, energy: float, resolution: float) -> Validity:
+    """The validity numbers of `specimen`; its strongest particle is taken along its largest diameter."""
+    from xsim.constants import wavenumber
+
+    k, strongest = wavenumber(energy), 0.0
+    for population in specimen.populations:
+        inside = population.material.optics(energy)
+        host = population.host.optics(energy) if population.host is not None else None
+        delta = inside.delta - (host.delta if host is not None else 0.0)
+        beta = inside.beta - (host.beta if host is not None else 0.0)
+        if len(population.poses):
+            across = 2 * population.shape.radius * float(np.max(population.poses.scales))
+            strongest = max(strongest, float(k * np.hypot(delta, beta)) * across)
+    depth = structured_depth(specimen)
+    thinness = depth / projection_limit(energy, resolution)
+    return Validity(strongest, thinness, required_slabs(specimen, energy, resolution))

@@ -1,0 +1,166 @@
+"""Fluorescence lines of an element and their production cross sections, cascades included.
+
+sigma_line = sigma_vacancy(shell) * fluorescence yield * radiative rate; the vacancies of the L and M shells include
+those that radiative and Auger transitions of deeper shells leave (full cascade, xraylib). Primary vacancies are our
+own photoabsorption divided among the shells as the partial cross sections of Kissel are. Their thresholds differ from
+our absorption edges by up to some eV (O K: 532.0 against 543.1 eV), so each shell is taken at E + (threshold - edge)
+and is empty below our edge: excitation thresholds and absorption edges are the same. The shares are held constant
+above 20 times the K edge, where the partial tables of light elements fail (C at 10 keV: 28 % low in sum).
+Valid 30 eV - 150 keV for K, L and M lines above 30 eV.
+References: xraylib, doi 10.1016/j.sab.2011.09.011; Kissel partial cross sections, doi 10.1016/S0969-806X(00)00290-5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from xsim.matter import elements
+from xsim.matter.material import Material
+from xsim.matter.near_edge import correction
+
+_SHELLS = ("K", "L1", "L2", "L3", "M1", "M2", "M3", "M4", "M5")
+_PHOTO_SHELLS = (*_SHELLS, *(f"N{n}" for n in range(1, 8)), *(f"O{n}" for n in range(1, 6)), "P1", "P2", "P3")
+_OUTER = tuple(
+    f"{letter}{n}" for letter, last in zip("LMNOPQ", (3, 5, 7, 7, 5, 1), strict=True) for n in range(1, last + 1)
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: name in IUPAC notation ("KL3"), family "K", "L" or "M", energy [eV], cross section [m^2 per atom]."""
+
+    element: str
+    name: str
+    family: str
+    energy: float
+    cross_section: float
+
+
+def fluorescence_lines(element: str, energy_eV: float, weakest: float = 1e-3) -> list[Line]:
+    """All lines excited in `element` by photons of `energy_eV` [eV], sorted by energy.
+
+    Lines weaker than `weakest` times the strongest of their family are left out. Raises UnknownNameError, RangeError.
+    """
+    elements.element(element)
+    return list(_lines(element, float(elements.checked(energy_eV)), weakest, ()))
+
+
+def emission(material: Material, energy_eV: float, weakest: float = 1e-3) -> list[tuple[Line, float]]:
+    """All lines of a material and the photons of each made per incident photon and length [1/m] at `energy_eV` [eV].
+
+    Near a measured edge the vacancies follow the measured absorption, so that a fluorescence-yield spectrum shows it.
+    """
+    energy = float(elements.checked(energy_eV))
+    found = []
+    for symbol, number in material.number_densities.items():
+        extra = []
+        for near in material.near_edges:
+            if near.element == symbol:
+                more = float(correction(near)(np.asarray(energy))[1])
+                extra.append((near.edge, float(elements.photo_cross_section(np.asarray(more), np.asarray(energy)))))
+        found += [(line, number * line.cross_section) for line in _lines(symbol, energy, weakest, tuple(extra))]
+    return found
+
+
+def vacancies(element: str, energy: float, extra: dict[str, float] | None = None) -> dict[str, float]:
+    """Vacancies made per fluence in each shell [m^2 per atom] at `energy` [eV], cascades included.
+
+    extra: absorption of single shells beyond the table [m^2 per atom], from a measured near edge.
+    """
+    import xraylib
+
+    record = elements.element(element)
+    photo = float(elements.photo_cross_section(record.factors(energy)[1], np.asarray(energy)))
+    sharing = min(energy, 20 * record.edges["K"])
+    per_sum = photo / max(_partial_sum(record, sharing), 1e-300)
+    found: dict[str, float] = {}
+    for shell in _SHELLS:
+        edge = record.edges.get(shell)
+        if edge is None or energy < edge:
+            found[shell] = 0.0
+            continue
+        value = _shell_vacancies(xraylib, record, shell, sharing, found)
+        found[shell] = max(value + (extra or {}).get(shell, 0.0) / per_sum, 0.0)
+    return {shell: value * per_sum for shell, value in found.items()}
+
+
+def _shifted(xraylib: Any, record: elements.Element, shell: str, energy: float) -> float:
+    """The energy [keV] at which the partial tables are read: as far above their threshold as ours above our edge."""
+    # a grain above the threshold of the partial cross sections, which refuse their own edge
+    above = max(energy - record.edges[shell], 1e-3)
+    return float(xraylib.EdgeEnergy(record.z, getattr(xraylib, f"{shell}_SHELL"))) + above / 1e3
+
+
+@lru_cache(maxsize=4096)
+def _partial_sum(record: elements.Element, energy: float) -> float:
+    """Sum of the partial cross sections [cm^2/g] of all shells open at `energy` [eV]."""
+    import xraylib
+
+    total = 0.0
+    for shell in _PHOTO_SHELLS:
+        code = getattr(xraylib, f"{shell}_SHELL")
+        try:
+            known = shell in record.edges
+            if known and energy < record.edges[shell]:
+                continue
+            at = _shifted(xraylib, record, shell, energy) if known else energy / 1e3
+            total += xraylib.CS_Photo_Partial(record.z, code, at)
+        except ValueError:  # the shell is empty in this element, or not tabulated
+            continue
+    return total
+
+
+def _shell_vacancies(
+    xraylib: Any, record: elements.Element, shell: str, energy: float, deeper: dict[str, float]
+) -> float:
+    """Vacancies in one shell [cm^2/g] at `energy` [eV], given those of the deeper shells."""
+    try:
+        shifted = _shifted(xraylib, record, shell, energy)
+        if shell == "K":
+            return float(xraylib.CS_Photo_Partial(record.z, xraylib.K_SHELL, shifted))
+        inner = [deeper[name] for name in _SHELLS[: _SHELLS.index(shell)]]
+        return float(getattr(xraylib, f"P{shell}_full_cascade_kissel")(record.z, shifted, *inner))
+    except ValueError:  # the shell is empty in this element, or not tabulated
+        return 0.0
+
+
+@lru_cache(maxsize=4096)
+def _lines(element: str, energy: float, weakest: float, extra: tuple[tuple[str, float], ...]) -> tuple[Line, ...]:
+    found: list[Line] = []
+    made = vacancies(element, energy, dict(extra))
+    for family in "KLM":
+        lines = [line for shell in _SHELLS if shell[0] == family for line in _of_shell(element, shell, made[shell])]
+        strongest = max((line.cross_section for line in lines), default=0.0)
+        found += [line for line in lines if line.cross_section >= weakest * strongest]
+    return tuple(sorted(found, key=lambda line: line.energy))
+
+
+def _of_shell(element: str, shell: str, made: float) -> list[Line]:
+    if made <= 0:
+        return []
+    return [Line(element, name, shell[0], line, made * share) for name, line, share in _radiative(element, shell)]
+
+
+@lru_cache(maxsize=1024)
+def _radiative(element: str, shell: str) -> tuple[tuple[str, float, float], ...]:
+    """(name, energy [eV], photons per vacancy) of the lines that fill `shell`, above 30 eV."""
+    import xraylib
+
+    z = elements.element(element).z
+    found = []
+    for outer in _OUTER:
+        code = getattr(xraylib, f"{shell}{outer}_LINE", None)
+        if code is None:
+            continue
+        try:
+            share = xraylib.FluorYield(z, getattr(xraylib, f"{shell}_SHELL")) * xraylib.RadRate(z, code)
+            line = 1e3 * xraylib.LineEnergy(z, code)
+        except ValueError:  # no such line in this element
+            continue
+        if share > 0 and line >= elements.LOWEST:
+            found.append((f"{shell}{outer}", line, share))
+    return tuple(found)
