@@ -91,7 +91,11 @@ def need_pixel(measurement: Measurement) -> tuple[float, float]:
 
 
 def beam_center(measurement: Measurement) -> tuple[float, float]:
-    """Direct beam (row, column) [pixels]: "beam_center_y" and "_x" of the geometry [pixel], else (ny//2, nx//2)."""
+    """Direct beam (row, column) [pixels]: "beam_center" or "beam_center_y" and "_x" of the geometry, else the middle."""
+    both = lookup(measurement, "beam_center")
+    if both is not None:
+        row, column = np.asarray(both, np.float64)
+        return float(row), float(column)
     ny, nx = measurement.counts.shape[-2:]
     row, column = (lookup(measurement, name) for name in ("beam_center_y", "beam_center_x"))
     return float(ny // 2 if row is None else row), float(nx // 2 if column is None else column)

@@ -1,0 +1,59 @@
+"""Views of what is recorded far away: coherent diffraction, ptychography, single particles, small-angle scattering."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xsim.exposure import Measurement
+from xsim.formats._scattering import radial_curve
+from xsim.report.panels import Curves, Line
+from xsim.report.parts import (
+    Rows,
+    chosen_frames,
+    expected_frame,
+    far_pixel,
+    flat_image,
+    frame_label,
+    pair,
+    same_scale,
+    with_truth,
+)  # fmt: skip
+
+
+def diffraction_view(measurement: Measurement) -> Rows:
+    """Far-field frames on a logarithmic scale over q, and what a reconstruction would recover."""
+    rows: Rows = []
+    pixel, unit = far_pixel(measurement)
+    same = same_scale(measurement)
+    for index in chosen_frames(len(measurement.frames), 2):
+        label = frame_label(measurement, index)
+        measured = flat_image(measurement.counts[index])
+        row = pair(measurement, measured, expected_frame(measurement, index), label, pixel, same, "log", unit)
+        rows.append(row)
+    return with_truth(measurement, rows, scan_points=True)
+
+
+def saxs_view(measurement: Measurement) -> Rows:
+    """The frame on a logarithmic scale, its expectation, and the radial average over q with counting errors."""
+    pixel, unit = far_pixel(measurement)
+    measured, expected = flat_image(measurement.counts[0]), expected_frame(measurement, 0)
+    row = pair(measurement, measured, expected, "", pixel, same_scale(measurement), "log", unit)
+    curve = radial_curve(measurement)
+    lines = [Line("measured", curve.q * 1e-9, curve.intensity, curve.error, points=True)]
+    if expected is not None:
+        efficiency = _efficiency(measurement)
+        total = flat_image(np.asarray(measurement.expected, np.float64).sum(axis=0)) * efficiency
+        true = radial_curve(measurement, values=total)
+        lines.append(Line("noise-free", true.q * 1e-9, true.intensity))
+    text = "I(q) [1/m]" if curve.unit == "1/m" else "scattered fraction per solid angle [1/sr]"
+    row.append(Curves("Radial average", "q [1/nm]", text, tuple(lines), log_x=True, log_y=True))
+    return [row]
+
+
+def _efficiency(measurement: Measurement) -> float:
+    """Counts per expected photon, so that the noise-free curve passes through counts of an imperfect detector."""
+    expected = float(np.sum(measurement.expected)) if measurement.expected is not None else 0.0
+    if measurement.counts_unit != "counts" or not expected:
+        return 1.0
+    ratio = measurement.total_counts / expected
+    return 1.0 if abs(ratio - 1) < 5 / np.sqrt(expected) else ratio
