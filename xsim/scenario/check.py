@@ -1,0 +1,132 @@
+"""What a run would cost, found without running it: photons, dose, memory, time, and every warning.
+
+Each instrument is prepared as in a run and exposed for a few frames, from which the whole is extrapolated; the dose
+is worked out in full unless there are very many poses or energies.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from xsim.exposure import Dose, Exposure, FrameTable
+from xsim.instruments._protocol import Instrument, Prepared
+from xsim.scenario.build import build, located
+from xsim.scenario.mistakes import Mistake, ScenarioMistakes
+from xsim.scenario.record import finite, total
+from xsim.scenario.schema import Scenario
+from xsim.simulate.pipeline import chunk_rows, collected
+from xsim.specimen.specimen import Specimen
+from xsim.streams import StreamKey
+
+#: frames exposed at most, and the time after which no more are [s]
+SAMPLES, SAMPLE_TIME = 16, 2.0
+#: illuminations whose dose is worked out; of more, an even choice is and the sum is scaled
+ILLUMINATIONS = 40
+
+
+def check(scenario: Scenario, workers: int = 1) -> tuple[dict[str, Any], list[Mistake]]:
+    """What each instrument would do, by name, with the specimen's warnings under ""; and the mistakes found.
+
+    Raises ScenarioMistakes if the specimen cannot be built or an instrument is at fault before it meets it.
+    """
+    said: list[str] = []
+    with collected(said):
+        specimen, instruments = build(scenario, scenario.seed)
+    found: dict[str, Any] = {"warnings": list(dict.fromkeys(said)), "instruments": {}}
+    mistakes: list[Mistake] = []
+    for name, instrument in instruments.items():
+        try:
+            with located(scenario, f"instrument[{name}]"):
+                found["instruments"][name] = estimate(specimen, instrument, workers)
+        except ScenarioMistakes as error:
+            mistakes.extend(error.mistakes)
+    return found, mistakes
+
+
+def estimate(specimen: Specimen, instrument: Instrument, workers: int = 1) -> dict[str, Any]:
+    """Photons, dose, memory and time of one instrument, extrapolated from a few frames."""
+    said: list[str] = []
+    with collected(said):
+        began = time.perf_counter()
+        prepared = instrument.prepare(specimen)
+        frames = instrument.frames()
+        setup = time.perf_counter() - began
+        exposures, first, again = _sampled(prepared, frames)
+        reading, counts = _timed(lambda: instrument.detector.read(exposures[0], StreamKey(1, "check")))
+        dosing, dose = _timed(lambda: _dose(specimen, prepared, frames))
+    per_frame = float(np.mean([total(e.expected) for e in exposures]))
+    if per_frame == 0:
+        said.append("no photon is expected at the detector in any of the frames tried")
+    settings = _settings(frames)
+    seconds = setup + dosing + (settings * max(0.0, first - again) + len(frames) * (again + reading)) / workers
+    element = exposures[0].expected[:, 0]
+    kept = len(frames) * (counts.nbytes + element.nbytes)
+    working = chunk_rows(prepared, len(frames), workers) * int(prepared.frame_bytes) + _size(prepared)
+    return {
+        "kind": instrument.kind,
+        "frames": len(frames),
+        "frame_shape": list(counts.shape[1:]),
+        "incident_photons": float(np.mean([e.incident[0] for e in exposures])) * len(frames),
+        "expected_photons": per_frame * len(frames),
+        "largest_element": max(float(e.expected.sum(axis=1).max()) for e in exposures),
+        "beam_time": total(frames["time"]),
+        "dose": {name: {"mean": finite(d.mean), "max": finite(d.max)} for name, d in dose.items()},
+        "memory": kept + working * workers,
+        "time": seconds,
+        "warnings": list(dict.fromkeys(said)),
+    }
+
+
+def _sampled(prepared: Prepared, frames: FrameTable) -> tuple[list[Exposure], float, float]:
+    """Exposures of a few frames; the time of a frame at new settings and of another at the same ones [s]."""
+    chosen = np.unique(np.linspace(0, len(frames) - 1, SAMPLES).round().astype(int))
+    prepared.expose(frames.take(slice(0, 1)))  # compiles what is compiled
+    exposures: list[Exposure] = []
+    first, again = [], []
+    began = time.perf_counter()
+    for row in chosen[len(chosen) // 2 :].tolist() + chosen[: len(chosen) // 2].tolist():
+        taken = frames.take(slice(row, row + 1))
+        seconds, exposure = _timed(lambda taken=taken: prepared.expose(taken))  # type: ignore[misc]
+        first.append(seconds)
+        again.append(_timed(lambda taken=taken: prepared.expose(taken))[0])  # type: ignore[misc]
+        exposures.append(exposure)
+        if time.perf_counter() - began > SAMPLE_TIME:
+            break
+    return exposures, float(np.max(first)), float(np.median(again))
+
+
+def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
+    began = time.perf_counter()
+    result = call()
+    return time.perf_counter() - began, result
+
+
+def _settings(frames: FrameTable) -> int:
+    """How many different energies and orientations there are, for which an instrument works afresh."""
+    columns = [frames[name] for name in ("energy", "tilt") if name in frames.columns]
+    return len(np.unique(np.stack(columns, axis=1), axis=0))
+
+
+def _size(prepared: Prepared) -> int:
+    try:
+        return len(pickle.dumps(prepared, protocol=5))
+    except Exception:
+        return 0
+
+
+def _dose(specimen: Specimen, prepared: Prepared, frames: FrameTable) -> dict[str, Dose]:
+    from xsim.dose.ledger import absorbed
+
+    illuminations = prepared.illuminate(frames)
+    if not illuminations:
+        return {}
+    chosen = illuminations[:: -(-len(illuminations) // ILLUMINATIONS)]
+    scale = len(illuminations) / len(chosen)
+    doses = absorbed(specimen, chosen)
+    return {name: replace(d, mean=d.mean * scale, max=d.max * scale) for name, d in doses.items()}

@@ -1,0 +1,62 @@
+"""Gathers what the report shows of a finished run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xsim.scenario.record import provenance
+from xsim.scenario.result import Run
+from xsim.waves.grid import Grid
+
+if TYPE_CHECKING:
+    from xsim.specimen.specimen import Specimen
+
+#: pixels across the pictures of the specimen
+PIXELS = 512
+
+
+def write_page(path: Path, run: Run) -> None:
+    """Write report.html of a run."""
+    from xsim.report.html import ReportInput, write
+
+    scenario, specimen = run.scenario, run.specimen
+    grid = specimen_grid(specimen, scenario.specimen.extent)
+    references = "".join(f"\n\n{reference}" for reference in scenario.references)
+    page = ReportInput(
+        title=scenario.title or scenario.name,
+        measurements=[result.measurement for result in run.values()],
+        description=scenario.notes + references,
+        scenario=scenario.text or json.dumps(scenario.table(), indent=1),
+        provenance=provenance(scenario, run.record["seed"]) | {"date": run.record["date"]},
+        thickness={material.name: values for material, values in specimen.thickness(grid).items()},
+        grid=grid,
+        particles={population.name: len(population.poses) for population in specimen.populations},
+        wall_time=run.record["wall_time"],
+        warnings=run.record["warnings"],
+        machine=run.record["machine"],
+        notes={f"expected: {one['quantity']}": _verdict(one) for one in run.record["expectations"]},
+    )
+    write(path, page)
+
+
+def _verdict(one: dict[str, object]) -> str:
+    bounds = f"{one.get('at_least', '')} .. {one.get('at_most', '')}"
+    return f"{one['value']} ({'met' if one['met'] else 'NOT met'}: {bounds}; {one['source']})"
+
+
+def specimen_grid(specimen: Specimen, extent: tuple[float, float] | None) -> Grid:
+    """A grid for pictures of the whole specimen: its extent, or the square that holds all its parts."""
+    width, height = extent or _reach(specimen)
+    pixel = max(width, height) / PIXELS
+    return Grid((max(1, round(height / pixel)), max(1, round(width / pixel))), pixel)
+
+
+def _reach(specimen: Specimen) -> tuple[float, float]:
+    reach = [(p.poses, p.shape.radius) for p in specimen.populations]
+    parts = [np.abs(poses.positions[:, :2]) + (radius * poses.scales)[:, None] for poses, radius in reach]
+    x, y = 2.1 * np.max(np.concatenate(parts), axis=0) if parts else (1e-6, 1e-6)
+    return float(x), float(y)

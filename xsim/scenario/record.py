@@ -1,0 +1,84 @@
+"""`run.json`: what was run, on what, how long it took, and the numbers of every instrument."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import resource
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+import xsim
+from xsim.exposure import Measurement
+from xsim.scenario.schema import Scenario
+
+#: units of the numbers in `run.json`
+UNITS = {"dose": "Gy", "beam_time": "s", "wall_time": "s", "peak_memory": "byte", "incident_photons": "photons",
+         "expected_photons": "photons arriving at the detector"}  # fmt: skip
+
+
+def provenance(scenario: Scenario, seed: int) -> dict[str, Any]:
+    """What every file of a run says about its origin."""
+    return {
+        "program": "xsim",
+        "version": xsim.__version__,
+        "scenario": scenario.name,
+        "scenario_title": scenario.title,
+        "scenario_hash": scenario.hash,
+        "seed": seed,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "references": list(scenario.references),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """The computer and the libraries that decide numbers."""
+    import scipy
+
+    return {
+        "system": platform.platform(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+    }
+
+
+def peak_memory() -> int:
+    """The largest memory that this process or one of its workers has held [bytes]."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(one).ru_maxrss for one in who) * unit
+
+
+def of_measurement(m: Measurement, file: str = "", form: str = "") -> dict[str, Any]:
+    """The entry of one instrument."""
+    return {
+        "kind": m.kind,
+        "file": file,
+        "format": form,
+        "frames": len(m.frames),
+        "incident_photons": total(m.incident),
+        "expected_photons": None if m.expected is None else total(m.expected),
+        "counts": m.total_counts,
+        "counts_unit": m.counts_unit,
+        "beam_time": total(m.frames["time"]),
+        "dose": {name: {"mean": finite(d.mean), "max": finite(d.max)} for name, d in m.dose.items()},
+        "warnings": list(m.warnings),
+    }
+
+
+def total(values: Any) -> float:
+    """The sum, frame by frame in double precision (large arrays may lie in a file)."""
+    frames = values if np.ndim(values) > 1 else np.asarray(values)[None]
+    return math.fsum(float(np.sum(frame, dtype=np.float64)) for frame in frames)
+
+
+def finite(value: float) -> float | None:
+    """A number that JSON can hold, or None."""
+    return float(value) if math.isfinite(value) else None
