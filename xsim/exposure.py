@@ -168,7 +168,8 @@ class Measurement:
     @property
     def total_counts(self) -> float:
         """Sum of all counts, without the -1 that marks a gap or a masked pixel."""
-        return math.fsum(float(np.sum(frame, dtype=np.float64, where=frame >= 0)) for frame in self.counts)
+        frames = self.counts if self.counts.ndim > 1 else self.counts[None]
+        return math.fsum(float(np.sum(frame, dtype=np.float64, where=frame >= 0)) for frame in frames)
 
 
 @dataclass(frozen=True, eq=False)
