@@ -22,13 +22,19 @@ KINDS = sorted(discover("instruments"))
 DIRECT_BEAM = {"full_field", "stxm", "ptychography", "absorption"}
 
 
+#: kinds whose beam is wider than the grid on which they state its fluence
+WIDER_BEAM = {"saxs", "single_particle"}
+#: kinds whose specimen flies free and turns every way, so that it can have no support
+FREE = {"single_particle"}
+
+
 @cache
-def specimen() -> Specimen:
-    """Two gold spheres on a thin silicon nitride membrane, off the axis."""
+def specimen(kind: str) -> Specimen:
+    """Two gold spheres, off the axis, in a thin silicon nitride membrane."""
     return Specimen.from_table(
         {
             "extent": ["1 um", "1 um"],
-            "layers": [{"material": "silicon_nitride", "thickness": "120 nm"}],
+            "layers": [] if kind in FREE else [{"material": "silicon_nitride", "thickness": "120 nm"}],
             "population": [
                 {
                     "name": "dots",
@@ -53,7 +59,7 @@ def made(kind: str) -> Any:
 def prepared(kind: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", XsimWarning)
-        return made(kind).prepare(specimen())
+        return made(kind).prepare(specimen(kind))
 
 
 @cache
@@ -133,7 +139,7 @@ def test_the_expectation_is_linear_in_the_exposure_time_and_in_the_flux(kind: st
     assert np.allclose(expose(prepared(kind), longer).expected, 3 * once, rtol=1e-6, atol=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", XsimWarning)
-        brighter = made(kind).model_copy(update={"flux": 2 * made(kind).flux}).prepare(specimen())
+        brighter = made(kind).model_copy(update={"flux": 2 * made(kind).flux}).prepare(specimen(kind))
     assert np.allclose(expose(brighter, frames).expected, 2 * once, rtol=1e-6, atol=0)
 
 
@@ -153,7 +159,10 @@ def test_the_fluence_on_the_specimen_adds_up_to_the_incident_photons(kind: str) 
     assert maps
     assert all((i.fluence >= 0).all() and i.fluence.shape == i.grid.shape for i in maps)
     landed = sum(float(i.fluence.sum()) * i.grid.pixel**2 for i in maps)
-    assert landed == pytest.approx(float(exposed(kind).incident.sum()), rel=1e-6)
+    incident = float(exposed(kind).incident.sum())
+    assert 0 < landed <= incident * (1 + 1e-6)
+    if kind not in WIDER_BEAM:
+        assert landed == pytest.approx(incident, rel=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -179,11 +188,9 @@ def test_without_a_specimen_the_light_arrives_undiminished(kind: str) -> None:
     assert np.allclose(arrived, share * exposure.incident, rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", sorted({"cdi", "saxs", "single_particle"} & set(KINDS)))
+@pytest.mark.parametrize("kind", sorted({"cdi"} & set(KINDS)))
 def test_without_a_specimen_nothing_is_scattered(kind: str) -> None:
     instrument = made(kind)
-    if kind == "single_particle":
-        pytest.skip("a particle is part of this instrument's setting")
     exposure = expose(instrument.prepare(Specimen()), instrument.frames())
     assert (exposure.expected == 0).all()
 
@@ -194,5 +201,5 @@ def test_the_default_is_quick(kind: str) -> None:
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", XsimWarning)
-        made(kind).prepare(specimen()).expose(made(kind).frames())
+        made(kind).prepare(specimen(kind)).expose(made(kind).frames())
     assert time.perf_counter() - start < 10  # about 1 s on a quiet machine
