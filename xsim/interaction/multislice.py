@@ -23,7 +23,7 @@ from xsim.constants import wavenumber
 from xsim.errors import RangeError, SamplingError
 from xsim.interaction.validity import required_slabs
 from xsim.waves.angular_spectrum import check_distance, transfer_function
-from xsim.waves.fft import array_namespace, fft2, ifft2, like
+from xsim.waves.fft import array_namespace, fft1, fft2, ifft1, ifft2, like
 from xsim.waves.grid import Grid
 
 if TYPE_CHECKING:
@@ -177,22 +177,42 @@ class _Stepper:
         """`wave` carried by `distance` [m], in place where the library allows."""
         if distance == 0:
             return wave
-        spectrum = fft2(wave, overwrite=True)
+        kernel = self._kernel(distance, wave)
+        if array_namespace(wave) is np:
+            return self._in_place(wave, kernel)
+        return ifft2(fft2(wave) * kernel)
+
+    def _kernel(self, distance: float, wave: Any) -> Any:
         key = float(f"{distance:.12e}")  # the same gap between slabs differs in its last bits
         if key not in self.kernels:
             if len(self.kernels) > 4:
                 self.kernels.clear()
             check_distance(self.grid, self.energy, key, self.band)
             kernel = transfer_function(self.grid, self.energy, key, band=self.band, tilt=self.tilt)
-            single = str(spectrum.dtype).endswith("complex64")
-            self.kernels[key] = like(kernel, spectrum, np.complex64 if single else np.complex128)
-        if array_namespace(spectrum) is np:
-            from xsim.interaction import _passes
+            single = str(wave.dtype).endswith("complex64")
+            self.kernels[key] = like(kernel, wave, np.complex64 if single else np.complex128)
+        return self.kernels[key]
 
-            _passes.multiply(spectrum, self.kernels[key])
-        else:
-            spectrum = spectrum * self.kernels[key]
-        return ifft2(spectrum, overwrite=True)
+    def _in_place(self, wave: NDArray[Any], kernel: NDArray[Any]) -> NDArray[Any]:
+        """Transform, multiply and transform back; columns outside the band are zeroed, not transformed."""
+        from xsim.interaction import _passes
+
+        nx = self.grid.shape[1]
+        half = min(nx // 2, int(self.band * nx / 2)) if self.band < 1 else nx
+        if 2 * half + 1 >= nx:
+            wave = fft2(wave, overwrite=True)
+            _passes.multiply(wave, kernel)
+            return np.asarray(ifft2(wave, overwrite=True))
+        wave = fft1(wave, -1, overwrite=True)
+        for columns in (slice(0, half + 1), slice(nx - half, nx)):
+            part = wave[..., columns]
+            spectrum = fft1(part, -2, overwrite=True)
+            np.multiply(spectrum, kernel[..., columns], out=spectrum)
+            back = ifft1(spectrum, -2, overwrite=True)
+            if back.__array_interface__["data"] != part.__array_interface__["data"]:
+                part[...] = back
+        wave[..., half + 1 : nx - half] = 0
+        return np.asarray(ifft1(wave, -1, overwrite=True))
 
 
 def _start(incident: Any, grid: Grid, dtype: Any) -> Any:
