@@ -8,7 +8,7 @@ exact for any radius, down to spheres much smaller than a pixel. Round-off is 1e
 
 from __future__ import annotations
 
-from math import asin, atan2, pi, sqrt
+from math import atan2, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,8 @@ def _strip(x: float, c: float) -> float:
     """Q_c(x, infinity) for 0 <= x <= a: the part of a quarter of the cap out to x."""
     w = sqrt(max((1.0 - c) * (1.0 + c) - x * x, 0.0))
     arcs = (x - x**3 / 3.0) * atan2(w, c) + 2.0 / 3.0 * (atan2(x * c, w) - c * x * w)
-    return 0.5 * (arcs - c / 3.0 * (3.0 - c * c) * asin(min(x / sqrt((1.0 - c) * (1.0 + c)), 1.0)))
+    # asin(x / a) as atan2(x, w): near x = a the round-off of w is 1e-8, and only the same w throughout cancels it
+    return 0.5 * (arcs - c / 3.0 * (3.0 - c * c) * atan2(x, w))
 
 
 @njit(cache=True, nogil=True)
