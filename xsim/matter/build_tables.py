@@ -202,7 +202,7 @@ class Dispersion:
 
 def stored_nodes(f2: Absorption, f1: Dispersion, tolerance: float = 0.01) -> tuple[FloatArray, FloatArray]:
     """Energies [eV] and f1 such that f1 is linear between them to `tolerance` electrons at the midpoints."""
-    nodes = f1.nodes[(f1.nodes > STORED[0]) & (f1.nodes < STORED[1])]
+    nodes = f1.nodes[(f1.nodes > STORED[0] * (1 + 1e-7)) & (f1.nodes < STORED[1] * (1 - 1e-7))]
     nodes = np.unique(np.concatenate(([STORED[0]], nodes, [STORED[1]])))
     values = f1(nodes)
     pending = np.arange(len(nodes) - 1)
