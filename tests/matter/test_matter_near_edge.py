@@ -12,7 +12,8 @@ from xsim.matter.near_edge import NearEdge, correction, rebinned
 from xsim.resources import data_dir
 
 MEASURED = [
-    "iron", "wustite", "hematite", "goethite", "ferrihydrite", "gold", "gold_chloride", "gold_sulphide", "gold_thiosulphate",
+    "iron", "wustite", "hematite", "goethite", "ferrihydrite", "gold", "gold_chloride", "gold_sulphide",
+    "gold_thiosulphate",
 ]  # fmt: skip
 #: steepest rise relative to the tabulated edge [eV], read off the files with the shift of the iron foil
 STEEPEST = {
