@@ -14,7 +14,8 @@ from xsim.matter.describe import describe
 
 WANTED = """
     vitreous_ice water protein lipid dna pmma polystyrene carbon silicon silica silicon_nitride silicon_carbide
-    aluminium titanium titania chromium iron wustite hematite goethite ferrihydrite nickel copper zinc silver tungsten platinum
+    aluminium titanium titania
+    chromium iron wustite hematite goethite ferrihydrite nickel copper zinc silver tungsten platinum
     gold lead air polyimide rhodium gold_chloride gold_sulphide gold_thiosulphate
 """
 
