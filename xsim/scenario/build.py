@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,7 +23,17 @@ def located(scenario: Scenario, key: str) -> Iterator[None]:
     except ScenarioMistakes:
         raise
     except XsimError as error:
-        raise ScenarioMistakes(scenario.file, of_error(error, key)) from error
+        found = [Mistake(named(mistake.key, scenario), mistake.text) for mistake in of_error(error, key)]
+        raise ScenarioMistakes(scenario.file, found) from error
+
+
+def named(key: str, scenario: Scenario) -> str:
+    """The key path with the numbers of populations replaced by their names."""
+    match = re.match(r"(specimen\.population)\[(\d+)\](.*)", key)
+    populations = scenario.specimen.population
+    if not match or int(match.group(2)) >= len(populations):
+        return key
+    return f"{match.group(1)}[{populations[int(match.group(2))].name}]{match.group(3)}"
 
 
 def build(scenario: Scenario, seed: int) -> tuple[Specimen, dict[str, Instrument]]:

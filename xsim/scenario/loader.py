@@ -54,20 +54,26 @@ def find(source: str | Path) -> Path:
 
 def parse(path: Path) -> dict[str, Any]:
     """The table in a TOML file; raises ScenarioMistakes naming line and column."""
+    text = ""
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n"))
+        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        return tomllib.loads(text)
     except UnicodeDecodeError as error:
         text = f"not UTF-8 text (byte {error.start}); save the file as UTF-8"
         raise ScenarioMistakes(str(path), [Mistake("", text)]) from None
     except tomllib.TOMLDecodeError as error:
-        raise ScenarioMistakes(str(path), [Mistake("", syntax(str(error)))]) from None
+        raise ScenarioMistakes(str(path), [Mistake("", syntax(str(error), text))]) from None
 
 
-def syntax(message: str) -> str:
-    """A TOML syntax error with its position first and how to mend what is usually meant."""
+def syntax(message: str, text: str) -> str:
+    """A TOML syntax error in `text` with its position first and how to mend what is usually meant."""
     match = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", message, re.DOTALL)
     what = match.group(1) if match else message
-    where = f"line {match.group(2)}, column {match.group(3)}" if match and match.group(2) else "end of the file"
+    where = (
+        f"line {match.group(2)}, column {match.group(3)}"
+        if match and match.group(2)
+        else f"line {len(text.splitlines())}"
+    )
     cures = {
         "Invalid value": "texts and quantities stand in double quotes",
         "Cannot overwrite a value": "a key may be given once in a table",
@@ -75,6 +81,7 @@ def syntax(message: str) -> str:
         "Expected '=' after a key": 'write key = "value"',
         "Illegal character": "close the quotes on the same line",
         "Unclosed array": "close the list with ]",
+        "Expected ']'": "close the name of the table with ]",
         "Expected newline or end of document": "one key = value on a line",
     }
     cure = next((text for begin, text in cures.items() if what.startswith(begin)), "see https://toml.io")
@@ -88,7 +95,8 @@ def read_table(table: dict[str, Any], file: str, folder: Path) -> Scenario:
     try:
         scenario = Scenario.model_validate(table)
     except ValidationError as error:
-        found = of_validation(error, Place(table, Scenario))
+        absent = {mistake.key for mistake in missing}
+        found = [mistake for mistake in of_validation(error, Place(table, Scenario)) if mistake.key not in absent]
         raise ScenarioMistakes(file, [*missing, *found]) from None
     if missing:
         raise ScenarioMistakes(file, missing)

@@ -33,6 +33,13 @@ _WANTED = {
     "model_type": "a table { key = value }",
     "model_attributes_type": "a table { key = value }",
 }
+#: longer phrases first
+_SIGNS = {
+    "greater than or equal to": ">=",
+    "less than or equal to": "<=",
+    "greater than": ">",
+    "less than": "<",
+}
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,10 @@ def _words(one: Any) -> str:
         return text
     message = str(one["msg"]).removeprefix("Value error, ")
     if message.startswith("Input should be "):
-        return f"not allowed; got {shown(one['input'])}; allowed: {message.removeprefix('Input should be ')}"
+        allowed = message.removeprefix("Input should be ")
+        for words, sign in _SIGNS.items():
+            allowed = allowed.replace(words, sign)
+        return f"not allowed; got {shown(one['input'])}; allowed: {allowed}"
     return f"{message[:1].lower()}{message[1:]}; got {shown(one['input'])}"
 
 
