@@ -87,7 +87,9 @@ def sample(specimen: Specimen, grid: Grid, slabs: int, dtype: Any = np.float32) 
     """Cut `specimen` into `slabs` slabs of equal thickness on `grid`; thicknesses are kept as `dtype`."""
     if slabs < 1:
         raise RangeError("number of slabs", field="slabs", value=slabs, allowed=">= 1")
-    z0, z1 = specimen.z_range
+    z0, z1 = specimen.z_range_on(grid)
+    if z1 <= z0:
+        z0, z1 = -0.5 * grid.pixel, 0.5 * grid.pixel  # nothing there: any slab will do
     edges = np.linspace(z0, z1, slabs + 1)
     # the outermost slabs take whatever reaches past the nominal faces
     lower, upper = edges[:-1].copy(), edges[1:].copy()

@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import model_validator
 from scipy.special import sici
 
 from xsim.constants import wavelength, wavenumber
 from xsim.errors import RangeError, SamplingError
 from xsim.model import Model
-from xsim.units import NonNegativeLength, PositiveAngle, PositiveLength
+from xsim.optics._material import find_material
+from xsim.units import Density, NonNegativeLength, PositiveAngle, PositiveLength
 from xsim.waves.grid import Grid
 
 FloatArray = NDArray[np.float64]
@@ -64,10 +66,16 @@ class KirkpatrickBaez(Model):
 
     horizontal: Mirror = Mirror()
     vertical: Mirror = Mirror()
-    #: name or formula of the coating
+    #: the coating: a name of the library, or a formula with `density`
     coating: str = "rhodium"
+    density: Density | None = None
     #: rms roughness
     roughness: NonNegativeLength = 0.3e-9
+
+    @model_validator(mode="after")
+    def _known(self) -> KirkpatrickBaez:
+        find_material(self.coating, self.density)
+        return self
 
     def fwhm(self, energy: Any) -> tuple[Any, Any]:
         """FWHM (x, y) of the focus [m]."""
@@ -75,9 +83,7 @@ class KirkpatrickBaez(Model):
 
     def reflectivity(self, energy: Any) -> Any:
         """Share of the light that both mirrors together reflect."""
-        from xsim.matter.library import find
-
-        optics = find(self.coating).optics(energy)
+        optics = find_material(self.coating, self.density).optics(energy)
         return reflectivity(optics.delta, optics.beta, self.horizontal.angle, energy, self.roughness) * reflectivity(
             optics.delta, optics.beta, self.vertical.angle, energy, self.roughness
         )

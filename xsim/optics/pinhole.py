@@ -9,19 +9,23 @@ Principles of Optics, ch. 8.8.
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.special import j0
 
 from xsim.constants import wavelength, wavenumber
-from xsim.errors import RangeError, SamplingError
+from xsim.errors import RangeError, SamplingError, SamplingWarning
 from xsim.model import Model
 from xsim.units import NonNegativeLength, PositiveLength
 from xsim.waves.grid import Grid
 
 #: most panels of the quadrature, which bounds its time to seconds
 _MOST_PANELS = 5000
+#: share of the light on the grid below which the probe is called cut
+_LEAST_SHARE = 0.9
 
 
 class Pinhole(Model):
@@ -39,18 +43,31 @@ class Pinhole(Model):
     def probe(self, grid: Grid, energy: float) -> NDArray[np.complex128]:
         """Amplitude (ny, nx) at the specimen, centred on the grid's middle pixel, its squares summing to 1.
 
-        Raises SamplingError if the pixel is too coarse for the fringes or the grid is smaller than the hole.
+        Raises SamplingError if the pixel is too coarse for the fringes or the grid is smaller than the hole; warns
+        if more than a tenth of the light misses the grid.
         """
+        amplitude = self.amplitude(grid, energy)
+        total = float(np.sum(np.abs(amplitude) ** 2))
+        share = total * grid.pixel**2 / (np.pi * self.diameter**2 / 4)
+        if share < _LEAST_SHARE:
+            warnings.warn(
+                f"only {share:.2g} of the light behind the pinhole falls on the grid (limit {_LEAST_SHARE}); "
+                "use a larger grid or a shorter distance",
+                SamplingWarning,
+                stacklevel=2,
+            )
+        return np.asarray(amplitude / np.sqrt(total))
+
+    def amplitude(self, grid: Grid, energy: float) -> NDArray[np.complex128]:
+        """Amplitude (ny, nx) at the specimen for a wave of amplitude 1 on the hole."""
         ny, nx = grid.shape
         y = (np.arange(ny) - ny // 2)[:, None] * grid.pixel
         x = (np.arange(nx) - nx // 2)[None, :] * grid.pixel
         r = np.hypot(y, x)
         self._check(grid, energy)
         if self.distance == 0:
-            amplitude = np.clip((self.diameter / 2 - r) / grid.pixel + 0.5, 0, 1).astype(np.complex128)
-        else:
-            amplitude = self._diffracted(r, grid, energy)
-        return np.asarray(amplitude / np.sqrt(np.sum(np.abs(amplitude) ** 2)))
+            return np.clip((self.diameter / 2 - r) / grid.pixel + 0.5, 0, 1).astype(np.complex128)
+        return self._diffracted(r, grid, energy)
 
     def _diffracted(self, r: NDArray[np.float64], grid: Grid, energy: float) -> NDArray[np.complex128]:
         a, z, k = self.diameter / 2, self.distance, wavenumber(energy)

@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from xsim.constants import wavelength, wavenumber
 from xsim.errors import RangeError
 from xsim.model import Model
+from xsim.optics._material import find_material
 from xsim.optics.pupil import annulus, annulus_at, focus
-from xsim.units import PositiveLength
+from xsim.units import Density, PositiveLength
 from xsim.waves.grid import Grid
 
 FloatArray = NDArray[np.float64]
@@ -34,11 +35,18 @@ class ZonePlate(Model):
 
     outermost_zone: PositiveLength = 30e-9
     diameter: PositiveLength = 90e-6
-    #: name or formula of the zones' material, or "opaque"
+    #: the zones' material: a name of the library, a formula with `density`, or "opaque" for zones that pass nothing
     material: str = "gold"
+    density: Density | None = None
     thickness: PositiveLength = 200e-9
     #: diameter of the opaque central stop as a fraction of `diameter`
     central_stop: float = Field(default=0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _known(self) -> ZonePlate:
+        if self.material != "opaque":
+            find_material(self.material, self.density)
+        return self
 
     @property
     def zone_count(self) -> float:
@@ -125,9 +133,7 @@ class ZonePlate(Model):
         """Real and imaginary parts of the amplitude transmitted by an opaque zone."""
         if self.material == "opaque":
             return 0.0 * np.asarray(energy, float), 0.0 * np.asarray(energy, float)
-        from xsim.matter.library import find
-
-        optics = find(self.material).optics(energy)
+        optics = find_material(self.material, self.density).optics(energy)
         k = wavenumber(energy)
         modulus = np.exp(-k * optics.beta * self.thickness)
         phase = k * optics.delta * self.thickness
