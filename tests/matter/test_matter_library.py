@@ -115,7 +115,7 @@ def test_the_description_is_json_and_agrees_with_the_material():
 
 def test_water_in_the_soft_range_agrees_with_henke_within_the_band():
     """delta, beta of water at 520 eV by Henke's tables, H2O 1.0 g/cm^3, through periodictable."""
-    xsf = pytest.importorskip("periodictable").xsf
+    xsf = pytest.importorskip("periodictable.xsf")
     water = library.find("water", density="1.0 g/cm^3")
     for energy in (350.0, 520.0, 1000.0, 8000.0, 20e3):
         index = xsf.index_of_refraction("H2O", density=1.0, energy=energy / 1e3)

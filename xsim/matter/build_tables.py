@@ -20,124 +20,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xsim.constants import HC, R_E
+from xsim.matter.build_sources import (
+    XRAYLIB,
+    Source,
+    chantler,
+    cxro,
+    cxro_f1,
+    cxro_source,
+    edges_of,
+    widths_of,
+    xraylib_source,
+)
 from xsim.matter.kramers_kronig import relativistic_charge, transform
 
 FloatArray = NDArray[np.float64]
 
 VERSION = "1"
-RANGE = (30.0, 150e3)
 #: stored nodes reach a little further, so that interpolation at the ends is ordinary
 STORED = (29.0, 152e3)
 BLEND = (2000.0, 5000.0)
-XRAYLIB = (110.0, 700e3)
 #: the common coarse grid of scatter cross sections and uncertainty bands [eV]
 COARSE = np.geomspace(STORED[0], STORED[1], 430)
-#: f2 = sigma E / (2 r_e h c), for sigma in barn and E in eV
-_F2_PER_BARN = 1e-28 / (2 * R_E * HC)
-_SHELLS = "K L1 L2 L3 M1 M2 M3 M4 M5 N1 N2 N3 N4 N5 N6 N7 O1 O2 O3 O4 O5".split()  # noqa: SIM905
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """One table of f2 as a smooth part, log f2 minus its jumps, at log energies, and the jumps at the edges."""
-
-    log_energy: FloatArray
-    smooth: FloatArray
-    jumps: FloatArray
-
-    def at(self, log_energy: FloatArray) -> FloatArray:
-        """The smooth part, extrapolated linearly in log-log beyond the data."""
-        x, y = self.log_energy, self.smooth
-        inside = np.interp(log_energy, x, y)
-        low, high = (y[1] - y[0]) / (x[1] - x[0]), (y[-1] - y[-2]) / (x[-1] - x[-2])
-        inside = np.where(log_energy < x[0], y[0] + low * (log_energy - x[0]), inside)
-        return np.where(log_energy > x[-1], y[-1] + high * (log_energy - x[-1]), inside)
-
-
-def edges_of(symbol: str) -> dict[str, float]:
-    """Edge energies [eV] of an element above 10 eV, by shell, in ascending order."""
-    import xraydb
-
-    found = {name: edge.energy for name, edge in xraydb.xray_edges(symbol).items() if name in _SHELLS}
-    return dict(sorted(((name, e) for name, e in found.items() if 10.5 < e < 150e3), key=lambda pair: pair[1]))
-
-
-def widths_of(z: int, edges: dict[str, float]) -> FloatArray:
-    """Width of the ramp at each edge [eV]: the level width, between 0.2 eV and 4 % of the energy."""
-    import xraylib
-
-    widths = []
-    for name, energy in edges.items():
-        try:
-            width = 1e3 * xraylib.AtomicLevelWidth(z, getattr(xraylib, f"{name}_SHELL"))
-        except ValueError:
-            width = 0.2 if name == "K" else 1.0
-        widths.append(min(max(width, 0.2), 0.04 * energy))
-    return np.array(widths)
-
-
-def cxro(symbol: str) -> tuple[FloatArray, FloatArray]:
-    """Energies [eV] and f2 of the CXRO table, sorted, each energy once."""
-    import periodictable
-
-    path = Path(periodictable.__file__).parent / "xsf" / f"{symbol.lower()}.nff"
-    energy, _, f2 = np.loadtxt(path, skiprows=1).T
-    energy, first = np.unique(energy, return_index=True)
-    keep = (energy >= 10) & (f2[first] > 0)
-    return energy[keep], f2[first][keep]
-
-
-def cxro_source(symbol: str, edges: FloatArray) -> Source:
-    """The CXRO table with its jumps, which it marks by pairs of points 0.2 eV apart, moved to the nearest edge."""
-    energy, f2 = cxro(symbol)
-    log_f2 = np.log(f2)
-    step, gap = np.diff(log_f2), np.diff(energy)
-    jumps = np.zeros(len(edges))
-    removed = np.zeros(len(energy))
-    for i in np.argsort(-step):
-        if not (0.08 < gap[i] < 0.31 and step[i] > 0.05):
-            continue
-        middle = (energy[i] + energy[i + 1]) / 2
-        distance = np.abs(edges - middle)
-        nearest = int(np.argmin(np.where(jumps == 0, distance, np.inf))) if len(edges) else -1
-        if nearest >= 0 and jumps[nearest] == 0 and distance[nearest] < max(0.02 * middle, 1.5):
-            jumps[nearest] = step[i]
-            removed[i + 1 :] += step[i]
-    return Source(np.log(energy), log_f2 - removed, jumps)
-
-
-def xraylib_source(z: int, edges: FloatArray) -> Source:
-    """`CS_Photo` of xraylib as f2, its jumps taken at the steepest point within 1 % of each edge."""
-    import xraylib
-
-    barns = xraylib.AtomicWeight(z) / xraylib.AVOGNUM  # cm^2/g to barn per atom (AVOGNUM is in 1e24)
-    energy = np.geomspace(*XRAYLIB, 1500)
-    jumps, places, guards = np.zeros(len(edges)), np.zeros(len(edges)), np.zeros(len(edges))
-
-    def log_f2(points: FloatArray) -> FloatArray:
-        values = np.array([xraylib.CS_Photo(z, point / 1e3) for point in points]) * barns
-        return np.log(values * points * _F2_PER_BARN)
-
-    gaps = np.diff(edges, prepend=0, append=1e9)
-    for k, edge in enumerate(edges):
-        if not 1.02 * XRAYLIB[0] < edge < XRAYLIB[1]:
-            continue
-        reach = min(0.01 * edge, 0.45 * gaps[k], 0.45 * gaps[k + 1])
-        near = np.linspace(edge - reach, edge + reach, 801)
-        values = log_f2(near)
-        step = np.diff(values) - np.median(np.diff(values))
-        i = int(np.argmax(step))
-        if step[i] > 0.002:
-            # the whole rise may take more than one sample: add its neighbours' excess
-            jumps[k] = step[max(i - 2, 0) : i + 3].sum()
-            places[k], guards[k] = near[i], 4 * reach / 800
-    keep = np.ones(len(energy), bool)
-    for place, guard in zip(places, guards, strict=True):
-        keep &= np.abs(energy - place) > guard
-    energy = energy[keep]
-    removed = ((energy[:, None] > places[None, :]) & (places > 0)[None, :]) @ jumps
-    return Source(np.log(energy), log_f2(energy) - removed, jumps)
 
 
 def blend_weight(energy: FloatArray) -> FloatArray:
@@ -243,25 +146,17 @@ def bands(z: int, f2: Absorption, f1: Dispersion) -> tuple[FloatArray, FloatArra
     Within 2 % of an edge the values from outside are carried over: there the tables differ by their edge positions,
     and the fine structure of the edge, in none of them, is larger still.
     """
-    import periodictable
-    import xraydb
     import xraylib
 
     symbol = xraylib.AtomicNumberToSymbol(z)
     ours1, ours2 = f1(COARSE), f2(COARSE)
     energy, cxro2 = cxro(symbol)
-    path = Path(periodictable.__file__).parent / "xsf" / f"{symbol.lower()}.nff"
-    raw = np.loadtxt(path, skiprows=1)
-    raw = raw[raw[:, 1] > -9000]
-    raw = raw[np.argsort(raw[:, 0], kind="stable")]
-    cxro1 = np.interp(COARSE, raw[:, 0], raw[:, 1], left=np.nan, right=np.nan)
     tables2 = [np.exp(np.interp(np.log(COARSE), np.log(energy), np.log(cxro2), right=np.nan))]
     inside = XRAYLIB[0] < COARSE
     with_jumps = f2.high.at(np.log(COARSE)) + (COARSE[:, None] > f2.edges) @ f2.high.jumps
     tables2.append(np.where(inside, np.exp(with_jumps), np.nan))
-    tables1 = [cxro1]
-    chantler1, chantler2 = _chantler(xraydb, symbol, z)
-    tables1.append(chantler1)
+    chantler1, chantler2 = chantler(symbol, COARSE)
+    tables1 = [cxro_f1(symbol, COARSE), chantler1]
     tables2.append(chantler2)
     band1 = _largest([np.abs(t - ours1) for t in tables1])
     band2 = _largest([np.abs(t / ours2 - 1) for t in tables2])
@@ -270,16 +165,6 @@ def bands(z: int, f2: Absorption, f1: Dispersion) -> tuple[FloatArray, FloatArra
         good = np.isfinite(band) & ~near
         band[:] = np.interp(np.log(COARSE), np.log(COARSE[good]), band[good])
     return band1, band2
-
-
-def _chantler(xraydb: Any, symbol: str, z: int) -> tuple[FloatArray, FloatArray]:
-    known = xraydb.chantler_energies(symbol)
-    low, high = max(known[0], 30.0), known[-1]
-    inside = (low < COARSE) & (high > COARSE)
-    f1, f2 = np.full(len(COARSE), np.nan), np.full(len(COARSE), np.nan)
-    f1[inside] = xraydb.f1_chantler(symbol, COARSE[inside]) + z
-    f2[inside] = xraydb.f2_chantler(symbol, COARSE[inside])
-    return f1, np.where(f2 > 0, f2, np.nan)
 
 
 def _largest(deviations: list[FloatArray]) -> FloatArray:

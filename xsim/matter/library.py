@@ -102,16 +102,28 @@ def _near_edge(item: NearEdgeEntry, path: Path) -> NearEdge:
 
 
 @cache
+def _files() -> dict[str, Path]:
+    return {path.stem: path for path in data_files("materials")}
+
+
+@cache
+def entry(name: str) -> Entry:
+    """The shipped material of exactly this name."""
+    return read(_files()[name])
+
+
 def entries() -> dict[str, Entry]:
     """All shipped materials by name, sorted."""
-    return {path.stem: read(path) for path in data_files("materials")}
+    return {name: entry(name) for name in names()}
 
 
 @cache
 def _index() -> dict[str, str]:
+    """Words that find a material, without reading more of the files than their words."""
     index: dict[str, str] = {}
-    for name, entry in entries().items():
-        for word in (name, entry.title, *entry.aliases):
+    for name, path in _files().items():
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        for word in (name, table["title"], *table.get("aliases", [])):
             # symbols keep their capitals: "Co" is cobalt, "CO" is not
             index.setdefault(word if word in SYMBOLS else _key(word), name)
     return index
@@ -123,7 +135,7 @@ def _key(word: str) -> str:
 
 def names() -> list[str]:
     """Names of all shipped materials, sorted."""
-    return list(entries())
+    return list(_files())
 
 
 def find(name_or_formula: str, density: units.Quantity | None = None) -> Material:
@@ -136,14 +148,13 @@ def find(name_or_formula: str, density: units.Quantity | None = None) -> Materia
     if word.endswith(".toml"):
         material = read(Path(word)).material
         return material if density is None else material.with_density(density)
-    if density is not None and word not in entries():
+    if density is not None and word not in _files():
         formula = _as_formula(word)
         if formula is not None:
             return Material(word, density=density)
-    index = _index()
-    found = index.get(word) or index.get(_key(word))
+    found = word if word in _files() else _index().get(word) or _index().get(_key(word))
     if found is not None:
-        material = entries()[found].material
+        material = entry(found).material
         return material if density is None else material.with_density(density)
     if _as_formula(word) is not None:
         raise UnknownNameError(
@@ -152,7 +163,7 @@ def find(name_or_formula: str, density: units.Quantity | None = None) -> Materia
             value=word,
             cure=f'give one, such as {{ formula = "{word}", density = "2.2 g/cm^3" }}, or a name of the library',
         )
-    near = unknown("unknown material", name_or_formula, [*names(), *index], field="material")
+    near = unknown("unknown material", name_or_formula, [*names(), *_index()], field="material")
     allowed = f"one of the {len(names())} names that `xsim list materials` prints, or a formula with a density"
     raise UnknownNameError(near.message, field="material", value=name_or_formula, allowed=allowed, cure=near.cure)
 
