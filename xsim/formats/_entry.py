@@ -91,7 +91,7 @@ def need_pixel(measurement: Measurement) -> tuple[float, float]:
 
 
 def beam_center(measurement: Measurement) -> tuple[float, float]:
-    """Direct beam (row, column) [pixels]: "beam_center" or "beam_center_y" and "_x" of the geometry, else the middle."""
+    """Direct beam (row, column) [pixels]: "beam_center" or "beam_center_y" and "_x" of the geometry, or the middle."""
     both = lookup(measurement, "beam_center")
     if both is not None:
         row, column = np.asarray(both, np.float64)

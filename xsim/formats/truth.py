@@ -1,8 +1,8 @@
 """truth.h5: the noise-free side of a run, for scoring only.
 
-/particles: the particle table of the specimen, one dataset per column (a unit in brackets of the column name becomes
-`@units`). /INSTRUMENT/expected: expected photons per detector element, [frames, ...]; /INSTRUMENT/truth/NAME: maps
-and curves with axes and units. All groups are NeXus ones, so silx plots them.
+/particles: the particle table of the specimen, one dataset per column; a unit in brackets of the column name becomes
+`@units`, lengths and volumes are in SI. /INSTRUMENT/expected: expected photons per detector element, [frames, ...];
+/INSTRUMENT/truth/NAME: maps and curves with axes and units. All groups are NeXus ones, so silx plots them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from xsim.exposure import Array, Axis, Measurement, Truth
 from xsim.formats._nexus import create, group, plot, put, stream
 from xsim.formats.nexus import unique_names
 
+#: units of the particle table's columns that do not state theirs
+_UNITS = {"position": "m", "radius": "m", "volume": "m^3"}
+
 
 def write_truth(
     path: Path | str,
@@ -33,7 +36,7 @@ def write_truth(
         for key, column in specimen_table.items():
             match = re.fullmatch(r"(.*?)\s*\[(.*)\]", key)
             name, unit = match.groups() if match else (key, "")
-            put(table, name, np.asarray(column), unit)
+            put(table, name, np.asarray(column), unit or _UNITS.get(name, ""))
         for number, measurement in enumerate(measurements):
             entry = group(file, measurement.name, "NXentry")
             _instrument(entry, measurement)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from xsim.exposure import Measurement
+from xsim.exposure import Array, Measurement
+from xsim.formats._pixels import masked_pixels
 from xsim.formats._scattering import radial_curve
 from xsim.report.panels import Curves, Line
 from xsim.report.parts import (
@@ -27,16 +28,15 @@ def diffraction_view(measurement: Measurement) -> Rows:
     same = same_scale(measurement)
     for index in chosen_frames(len(measurement.frames), 2):
         label = frame_label(measurement, index)
-        measured = flat_image(measurement.counts[index])
-        row = pair(measurement, measured, expected_frame(measurement, index), label, pixel, same, "log", unit)
-        rows.append(row)
+        measured, expected = _seen(measurement, index)
+        rows.append(pair(measurement, measured, expected, label, pixel, same, "log", unit))
     return with_truth(measurement, rows, scan_points=True)
 
 
 def saxs_view(measurement: Measurement) -> Rows:
     """The frame on a logarithmic scale, its expectation, and the radial average over q with counting errors."""
     pixel, unit = far_pixel(measurement)
-    measured, expected = flat_image(measurement.counts[0]), expected_frame(measurement, 0)
+    measured, expected = _seen(measurement, 0)
     row = pair(measurement, measured, expected, "", pixel, same_scale(measurement), "log", unit)
     curve = radial_curve(measurement)
     lines = [Line("measured", curve.q * 1e-9, curve.intensity, curve.error, points=True)]
@@ -48,6 +48,14 @@ def saxs_view(measurement: Measurement) -> Rows:
     text = "I(q) [1/m]" if curve.unit == "1/m" else "scattered fraction per solid angle [1/sr]"
     row.append(Curves("Radial average", "q [1/nm]", text, tuple(lines), log_x=True, log_y=True))
     return [row]
+
+
+def _seen(measurement: Measurement, index: int) -> tuple[Array, Array | None]:
+    """Counts and expectation of a frame; NaN where the geometry masks the detector."""
+    bad = masked_pixels(measurement)
+    expected = expected_frame(measurement, index)
+    measured = np.where(bad, np.nan, flat_image(measurement.counts[index]))
+    return measured, None if expected is None else np.where(bad, np.nan, expected)
 
 
 def _efficiency(measurement: Measurement) -> float:

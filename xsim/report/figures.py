@@ -104,11 +104,12 @@ def _draw_picture(place: _Place, panel: Picture) -> None:
     factor, unit = prefix_of(_size(values), panel.unit)
     values = values * factor
     limits = None if panel.limits is None else (panel.limits[0] * factor, panel.limits[1] * factor)
-    colours = colormaps["RdBu_r" if panel.scale == "symmetric" else panel.colours].copy()
-    colours.set_bad(colours(0.0) if panel.scale == "log" else "#9aa0a6")
+    # grey: masked pixels and what is not known
+    colours = colormaps["RdBu_r" if panel.scale == "symmetric" else panel.colours].with_extremes(bad="#9aa0a6")
+    norm = _norm(values, panel.scale, limits)
     image = axes.imshow(
-        np.where(values > 0, values, np.nan) if panel.scale == "log" else values,
-        origin="lower", cmap=colours, norm=_norm(values, panel.scale, limits), aspect="auto",
+        np.where(values <= 0, norm.vmin, values) if panel.scale == "log" else values,
+        origin="lower", cmap=colours, norm=norm, aspect="auto",
         interpolation="nearest" if max(values.shape) < 370 else "antialiased",
     )  # fmt: skip
     axes.set_xticks([])
@@ -118,7 +119,7 @@ def _draw_picture(place: _Place, panel: Picture) -> None:
     note = f"  (mean of {bins}×{bins} pixels)" if bins > 1 else ""
     axes.set_title(panel.title + note, fontsize=10, loc="left", pad=6)
     if panel.points is not None:
-        axes.plot(panel.points[0] / bins, panel.points[1] / bins, ".", ms=3, color="#ff8c42", mec="white", mew=0.2)
+        axes.plot(panel.points[0] / bins, panel.points[1] / bins, "o", ms=3.2, color="#ff7f2a", mec="white", mew=0.4)
     if panel.pixel is not None:
         _scale_bar(axes, (panel.pixel[0] * bins, panel.pixel[1] * bins), values.shape, panel.length_unit)
     bar = place.axes(_LEFT + width + 0.08, _TOP, 0.11, height)

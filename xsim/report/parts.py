@@ -86,6 +86,8 @@ def axis_label(axis: Axis, index: int) -> str:
     value = axis.values[index]
     if np.asarray(axis.values).dtype.kind not in "fiu":
         return f"{axis.name} {value}"
+    if not axis.unit and np.asarray(axis.values).dtype.kind in "iu":
+        return f"{axis.name} {index + 1} of {len(axis)}"
     if axis.unit == "eV":
         return f"{float(value):.7g} eV"
     if axis.unit == "rad":
@@ -119,7 +121,7 @@ def far_pixel(measurement: Measurement) -> tuple[tuple[float, float] | None, str
 
 
 #: truths worth a picture, most telling first
-_TELLING = ("object", "exit_wave", "phase", "optical_density")
+_TELLING = ("object", "exit_wave", "optical_density", "phase")
 
 
 def with_truth(measurement: Measurement, rows: Rows, scan_points: bool = False) -> Rows:
@@ -142,7 +144,21 @@ def telling_truth(measurement: Measurement, scan_points: bool = False) -> Pictur
         values, label, unit = np.angle(values), f"phase of the {label}", "rad"
     slow, fast = truth.axes[-2:]
     points = _points(measurement, slow, fast) if scan_points else None
-    return Picture(values, f"Truth · {label}", unit, axes_pixel(slow, fast), points=points)
+    if points is not None:
+        values, points = _scanned_part(values, points)
+    colours = "viridis_r" if unit == "rad" else "viridis"  # matter advances the phase: dark ground for both
+    return Picture(values, f"Truth · {label}", unit, axes_pixel(slow, fast), colours=colours, points=points)
+
+
+def _scanned_part(values: Array, points: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
+    """The part of a map round the points of a scan, half their spread beyond them on each side."""
+    x, y = points
+    margin = 0.5 * max(float(np.ptp(x)), float(np.ptp(y))) + 4
+    x0, x1 = max(0, int(x.min() - margin)), min(values.shape[1], int(x.max() + margin) + 2)
+    y0, y1 = max(0, int(y.min() - margin)), min(values.shape[0], int(y.max() + margin) + 2)
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        return values, points
+    return values[y0:y1, x0:x1], (x - x0, y - y0)
 
 
 def _is_map(truth: Truth) -> bool:

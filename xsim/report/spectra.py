@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import find_peaks
 
 from xsim.exposure import Array, Axis, Measurement
 from xsim.formats._entry import pitch
@@ -104,6 +103,8 @@ def line_windows(measurement: Measurement, keV: Array, total: Array) -> dict[str
     if isinstance(lines, dict) and lines:
         centres = {str(label): float(energy) / 1e3 for label, energy in lines.items()}
     else:
+        from scipy.signal import find_peaks  # slow to import, seldom needed
+
         step = float(np.median(np.diff(keV)))
         peaks, found = find_peaks(np.sqrt(total), prominence=3, distance=max(1, round(0.2 / step)))
         beam = float(measurement.frames["energy"][0]) / 1e3
