@@ -30,7 +30,7 @@ from pydantic import Field, model_validator
 from xsim.detectors.photon_counter import PhotonCounter
 from xsim.errors import RangeError, ScenarioError
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
-from xsim.instruments._maps import by_energy
+from xsim.instruments._maps import binned_grid, by_energy
 from xsim.matter import elements
 from xsim.matter.material import Material
 from xsim.model import Model, Plugin
@@ -43,6 +43,8 @@ FloatArray = NDArray[np.float64]
 
 #: samples across the width of the beam
 SAMPLES = 64
+#: pixels along each axis that are put together in the fluence map, on which dose is counted
+BINS = 4
 #: half the sampled field of a Gaussian beam, in units of its FWHM (4.2 standard deviations)
 REACH = 1.8
 _FWHM_PER_SIGMA = math.sqrt(8 * math.log(2))
@@ -108,8 +110,10 @@ class Absorption(Model):
             centre = specimen.particle(self.target, self.target_index).poses.positions[0]
             x, y = x + float(centre[0]), y + float(centre[1])
         reach = REACH if self.profile == "gaussian" else 0.5
-        count = 2 * math.ceil(reach * SAMPLES) + 1
-        return Grid((count, count), self.beam / SAMPLES, (x, y))
+        count = 2 * BINS * math.ceil(reach * SAMPLES / BINS)
+        pixel = self.beam / SAMPLES
+        # an even number of pixels: their common middle, half a pixel before pixel n//2, is put on the spot
+        return Grid((count, count), pixel, (x + pixel / 2, y + pixel / 2))
 
     def _weights(self, grid: Grid) -> FloatArray:
         """Share of the photons in each pixel, summing to 1."""
@@ -158,11 +162,10 @@ class PreparedAbsorption:
     def illuminate(self, frames: FrameTable) -> list[Illumination]:
         """The beam's profile once per energy, with the photons of all its frames."""
         photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
-        area = self.grid.pixel**2
-        return [
-            Illumination(energy, self.grid, self.weights * (float(photons[rows].sum()) / area))
-            for energy, rows in by_energy(frames)
-        ]
+        grid = binned_grid(self.grid, BINS)
+        ny, nx = grid.shape
+        per_area = self.weights.reshape(ny, BINS, nx, BINS).sum(axis=(1, 3)) / grid.pixel**2
+        return [Illumination(energy, grid, per_area * float(photons[rows].sum())) for energy, rows in by_energy(frames)]
 
     def truth(self) -> dict[str, Truth]:
         """The noise-free spectrum and each material's own coefficient on a fine energy axis, and mean thicknesses."""

@@ -117,6 +117,8 @@ class Material:
 
         Raises RangeError outside 30 eV - 150 keV; DataWarning below 200 eV.
         """
+        if isinstance(energy_eV, float) and elements.DOUBTFUL <= energy_eV <= elements.HIGHEST:
+            return _optics_at(self, float(energy_eV))
         energy = elements.checked(energy_eV)
         return _optics_at(self, float(energy)) if energy.ndim == 0 else _optics(self, energy)
 
