@@ -25,6 +25,14 @@ def scattering_volume(population: Population, q: NDArray[np.float64]) -> NDArray
     """The sum over the copies [m^3] for q (..., 3) [rad/m]; shape of q without its last axis."""
     flat = np.ascontiguousarray(np.asarray(q, np.float64).reshape(-1, 3))
     out = np.zeros(len(flat), np.complex128)
+    balls = _as_balls(population)
+    if balls is not None:
+        from xsim.specimen.kernels_sum import ball_sum
+
+        positions = np.ascontiguousarray(population.poses.positions)
+        for sign, radii in balls:
+            out += sign * ball_sum(flat, positions, radii)
+        return out.reshape(np.asarray(q).shape[:-1])
     groups = _groups(population)
     for start in range(0, len(flat), BLOCK):
         block = flat[start : start + BLOCK]
@@ -33,22 +41,25 @@ def scattering_volume(population: Population, q: NDArray[np.float64]) -> NDArray
     return out.reshape(np.asarray(q).shape[:-1])
 
 
+def _as_balls(population: Population) -> list[tuple[float, Array]] | None:
+    """Signs and radii (n,) [m] of balls that make up the copies, or None if they are not made of balls."""
+    shape, scales = population.shape, population.poses.scales
+    if shape.kind == "sphere":
+        return [(1.0, shape.radius * scales)]
+    if shape.kind == "core_shell" and shape.core().kind == "sphere":
+        return [(1.0, shape.radius * scales), (-1.0, shape.core().radius * scales)]
+    return None
+
+
 def _groups(population: Population) -> list[Array]:
-    """Rows of equal scale and orientation (orientation is ignored for spheres), in order of first appearance."""
+    """Rows of equal scale and orientation, in order of first appearance."""
     poses = population.poses
-    columns = poses.scales[:, None]
-    if not is_isotropic(population.shape):
-        columns = np.concatenate([columns, poses.rotations.reshape(-1, 9)], axis=1)
+    columns = np.concatenate([poses.scales[:, None], poses.rotations.reshape(-1, 9)], axis=1)
     _, first, inverse = np.unique(columns, axis=0, return_index=True, return_inverse=True)
     inverse = inverse.reshape(-1)
     order = np.argsort(inverse, kind="stable")
     parts = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
     return [parts[g] for g in np.argsort(first, kind="stable")]
-
-
-def is_isotropic(shape: Any) -> bool:
-    """Whether the shape looks the same from everywhere (spheres and spherical shells)."""
-    return shape.kind in ("sphere", "core_shell")
 
 
 def _group(population: Population, members: Array, q: Array) -> Array:

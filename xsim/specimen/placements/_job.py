@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from xsim.errors import PlacementError, ScenarioError
 from xsim.registry import unknown
 from xsim.specimen import orientation as turns
+from xsim.specimen import overlap
 from xsim.specimen.layers import Layers
 from xsim.specimen.population import Population
 from xsim.specimen.shape import Poses
@@ -34,6 +35,19 @@ class Scene:
             if population.name == name:
                 return population
         raise unknown("unknown population", name, [p.name for p in self.placed], field=field)
+
+    def holders(self, name: str) -> tuple[str, ...]:
+        """Names of the populations that hold the placed population `name`, innermost first; found by position."""
+        names = [p.name for p in self.placed]
+        if len(names) < 2:
+            return ()
+        parents = overlap.resolve(list(self.placed), self.layers, {})
+        chain: list[str] = []
+        here = names.index(name)
+        while len(held := np.unique(parents[here].population)) == 1 and held[0] >= 0:
+            here = int(held[0])
+            chain.append(names[here])
+        return tuple(chain)
 
 
 @dataclass(frozen=True, eq=False)

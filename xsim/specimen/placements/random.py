@@ -8,15 +8,17 @@ parts. Random sequential addition up to a volume fraction of about 0.33, above i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from xsim.errors import PlacementError
 from xsim.model import Model
 from xsim.specimen import clearance
-from xsim.specimen.packing import Proposer, push_apart, sequential
+from xsim.specimen.packing import Packing, push_apart
 from xsim.specimen.placements._job import Job, Region, region_of
 from xsim.specimen.population import Population
 from xsim.specimen.shape import Poses
@@ -48,15 +50,19 @@ class Random(Model):
         scales, turns = job.scales(count), job.rotations(count)
         radii = job.shape.radius * scales
         if job.host is not None:
-            centers = in_host(job, job.scene.find(job.host, field="host"), radii, self.minimum_gap)
+            centers = in_host(job, job.scene.find(job.host, field="host"), radii, self.minimum_gap, job.obstacles())
         else:
             region = region_of(job.scene, self.layer, self.z)
-            centers = in_region(job, region, radii, self.minimum_gap)
+            centers = in_region(job, region, radii, self.minimum_gap, job.obstacles())
         return Poses(centers, turns, scales)
 
 
-def in_region(job: Job, region: Region, radii: FloatArray, gap: float, taken: Population | None = None) -> FloatArray:
-    """Centres (n, 3) [m] of spheres inside the region and clear of every obstacle, and of `taken` if given."""
+#: radii of the particles -> candidate centres, given random numbers
+Proposer = Callable[[FloatArray, np.random.Generator], FloatArray]
+
+
+def in_region(job: Job, region: Region, radii: FloatArray, gap: float, obstacles: tuple[Population, ...]) -> FloatArray:
+    """Centres (n, 3) [m] of spheres inside the region, clear of the obstacles."""
     low, high = np.array(region.low), np.array(region.high)
     width = float((high - low).min())
     if 2 * float(radii.max()) > width:
@@ -67,15 +73,13 @@ def in_region(job: Job, region: Region, radii: FloatArray, gap: float, taken: Po
             allowed=f"<= {width:.4g} m",
             cure="use a thicker layer, a larger extent or smaller particles",
         )
-    fraction = float((4 / 3 * np.pi * (radii + gap / 2) ** 3).sum()) / region.volume
-    obstacles = [*job.obstacles(), *([taken] if taken is not None else [])]
+    fraction = volume_fraction(radii, gap, region.volume)
     if fraction > SEQUENTIAL_LIMIT and not obstacles:
-        centers, done = (np.zeros((0, 3)), False)
         if fraction <= PUSH_LIMIT:
             centers, done = push_apart(radii, low, high, job.rng("placement"), gap)
-        if not done:
-            _give_up(job, 0, len(radii), fraction)
-        return centers
+            if done:
+                return centers
+        raise does_not_fit(job.name, 0, len(radii), fraction)
 
     def propose(r: FloatArray, rng: np.random.Generator) -> FloatArray:
         return low + r[:, None] + rng.random((len(r), 3)) * (high - low - 2 * r[:, None])
@@ -83,43 +87,58 @@ def in_region(job: Job, region: Region, radii: FloatArray, gap: float, taken: Po
     return _add(job, radii, propose, obstacles, None, gap, fraction)
 
 
-def in_host(job: Job, host: Population, radii: FloatArray, gap: float) -> FloatArray:
+def in_host(job: Job, host: Population, radii: FloatArray, gap: float, obstacles: tuple[Population, ...]) -> FloatArray:
     """Centres (n, 3) [m] of spheres inside copies of `host`, chosen by volume, clear of what else is in there."""
-    if not len(host):
-        raise PlacementError(f"the host {host.name} has no copies", field="host", value=host.name)
     share = np.cumsum(host.volumes) / host.volumes.sum()
-    fraction = float((4 / 3 * np.pi * (radii + gap / 2) ** 3).sum() / host.volumes.sum())
+    fraction = volume_fraction(radii, gap, float(host.volumes.sum()))
 
     def propose(r: FloatArray, rng: np.random.Generator) -> FloatArray:
         draws = rng.random((len(r), 4))
         rows = np.minimum(np.searchsorted(share, draws[:, 0]), len(host) - 1)
         return host.poses.positions[rows] + (2 * draws[:, 1:] - 1) * host.radii[rows][:, None]
 
-    return _add(job, radii, propose, list(job.obstacles()), host, gap, fraction)
+    return _add(job, radii, propose, obstacles, host, gap, fraction)
+
+
+def volume_fraction(radii: FloatArray, gap: float, volume: float) -> float:
+    """Share of `volume` [m^3] taken by spheres with half the gap around each."""
+    return float((4 / 3 * np.pi * (radii + gap / 2) ** 3).sum()) / volume
 
 
 def _add(
     job: Job,
     radii: FloatArray,
     propose: Proposer,
-    obstacles: list[Population],
+    obstacles: tuple[Population, ...],
     host: Population | None,
     gap: float,
     fraction: float,
 ) -> FloatArray:
-    def allowed(points: FloatArray, r: FloatArray) -> NDArray[np.bool_]:
-        good = inside_any(points, r, host) if host is not None else np.ones(len(points), np.bool_)
+    rng = job.rng("placement")
+    small = [p for p in obstacles if is_small_sphere(p, radii)]
+    packing = Packing(radii, gap, spheres(small))
+    while fraction <= PUSH_LIMIT and (owners := packing.candidates()) is not None:
+        where = propose(radii[owners], rng)
+        good = inside_any(where, radii[owners], host) if host is not None else np.ones(len(where), np.bool_)
         for obstacle in obstacles:
-            rows = np.flatnonzero(good)
-            good[rows] = clear_of(points[rows], r[rows], obstacle, gap)
-        return good
+            if obstacle not in small:
+                rows = np.flatnonzero(good)
+                good[rows] = clear_of(where[rows], radii[owners[rows]], obstacle, gap)
+        packing.insert(owners[good], where[good])
+    if not packing.placed.all():
+        raise does_not_fit(job.name, int(packing.placed.sum()), len(radii), fraction)
+    return packing.centers
 
-    if fraction > 0.55:
-        _give_up(job, 0, len(radii), fraction)
-    centers, placed = sequential(radii, propose, allowed, job.rng("placement"), gap)
-    if not placed.all():
-        _give_up(job, int(placed.sum()), len(radii), fraction)
-    return centers
+
+def is_small_sphere(population: Population, radii: FloatArray) -> bool:
+    """Whether the copies fit the cell list of particles with `radii`."""
+    return population.shape.kind == "sphere" and float(population.radii.max()) <= 4 * float(radii.max())
+
+
+def spheres(populations: list[Population]) -> tuple[FloatArray, FloatArray]:
+    """Centres (m, 3) and radii (m,) [m] of all copies."""
+    centers = [np.zeros((0, 3)), *(p.poses.positions for p in populations)]
+    return np.concatenate(centers), np.concatenate([np.zeros(0), *(p.radii for p in populations)])
 
 
 def inside_any(points: FloatArray, radii: FloatArray, host: Population) -> NDArray[np.bool_]:
@@ -132,29 +151,31 @@ def inside_any(points: FloatArray, radii: FloatArray, host: Population) -> NDArr
     return out
 
 
-def clear_of(points: FloatArray, radii: FloatArray, other: Population, gap: float) -> NDArray[np.bool_]:
-    """Whether each sphere keeps `gap` from every copy of `other`; raises nothing."""
-    from scipy.spatial import cKDTree
-
+def clear_of(
+    points: FloatArray, radii: FloatArray, other: Population, gap: float, except_row: NDArray[np.int64] | None = None
+) -> NDArray[np.bool_]:
+    """Whether each sphere keeps `gap` from every copy of `other` (but copy `except_row[i]` for the i-th sphere)."""
     good = np.ones(len(points), np.bool_)
     if not len(points):
         return good
-    # The few largest copies are looked at one by one, the many small ones through a tree.
     tree = cKDTree(points)
-    for row in range(len(other)):
-        bound = other.radii[row] + gap + float(radii.max())
-        near = np.array(sorted(tree.query_ball_point(other.poses.positions[row], bound)), np.int64)
-        near = near[good[near]] if len(near) else near
+    bounds = other.radii + gap + float(radii.max())
+    for row, found in enumerate(tree.query_ball_point(other.poses.positions, bounds, return_sorted=True)):
+        near = np.array(found, np.int64)
+        near = near[good[near]]
+        if except_row is not None:
+            near = near[except_row[near] != row]
         if len(near):
             good[near] = clearance.distance(points[near], other, row) >= radii[near] + gap
     return good
 
 
-def _give_up(job: Job, placed: int, wanted: int, fraction: float) -> None:
-    raise PlacementError(
-        f"only {placed} of {wanted} particles of {job.name} fit without overlap",
+def does_not_fit(name: str, placed: int, wanted: int, fraction: float) -> PlacementError:
+    """The error for a placement given up."""
+    return PlacementError(
+        f"only {placed} of {wanted} particles of {name} fit without overlap ({placed / wanted:.1%})",
         field="placement",
         value=f"volume fraction {fraction:.3g} (bounding spheres with gap)",
-        allowed=f"about {SEQUENTIAL_LIMIT} beside other parts, {PUSH_LIMIT} in an empty region",
-        cure="place fewer or smaller particles, a smaller minimum_gap, or a larger region",
+        allowed=f"about {SEQUENTIAL_LIMIT} beside or inside other parts, {PUSH_LIMIT} in an empty region",
+        cure="place fewer or smaller particles, with a smaller minimum_gap, or in a larger region",
     )
