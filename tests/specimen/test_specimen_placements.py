@@ -98,7 +98,12 @@ def test_several_layers_must_be_chosen_from() -> None:
     ids=lambda s: s["kind"],
 )
 def test_labels_stand_one_linker_off_the_surface(shape: dict[str, Any]) -> None:
-    body = {"name": "body", "material": "protein", "shape": shape, "orientation": {"axis": [1, 1, 0], "angle": "25 deg"}}
+    body = {
+        "name": "body",
+        "material": "protein",
+        "shape": shape,
+        "orientation": {"axis": [1, 1, 0], "angle": "25 deg"},
+    }
     size = {"distribution": "schulz", "relative_width": 0.1}
     labels = dots(
         {"kind": "surface", "of": "body", "linker": "8 nm", "binding_fraction": 0.75},
@@ -176,7 +181,10 @@ def test_particles_placed_in_a_host_lie_within_it() -> None:
     assert ((local / np.array([700e-9, 500e-9, 300e-9])) ** 2).sum(axis=1).max() < 1
 
 
-@pytest.mark.parametrize(("structure", "nearest", "neighbours"), [("sc", 1, 6), ("bcc", 3**0.5 / 2, 8), ("fcc", 2**-0.5, 12), ("hcp", 1, 12)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("structure", "nearest", "neighbours"),
+    [("sc", 1.0, 6), ("bcc", 3**0.5 / 2, 8), ("fcc", 2**-0.5, 12), ("hcp", 1.0, 12)],
+)
 def test_lattices_have_their_spacing_and_coordination(structure: str, nearest: float, neighbours: int) -> None:
     lattice = Lattice.model_validate({"structure": structure, "lattice_constant": "30 nm", "cut_radius": "100 nm"})
     sites = lattice.sites()

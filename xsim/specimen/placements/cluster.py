@@ -29,7 +29,7 @@ from xsim.units import Length, NonNegativeLength
 FloatArray = NDArray[np.float64]
 
 #: trials of the site of one monomer, and of a whole aggregate
-SITES, TRIALS = 2000, 20
+SITES, TRIALS = 1024, 8
 #: monomers up to which the law may be missed on the way
 FEW = 20
 
