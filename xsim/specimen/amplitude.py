@@ -41,12 +41,17 @@ def scattering_volume(population: Population, q: NDArray[np.float64]) -> NDArray
     return out.reshape(np.asarray(q).shape[:-1])
 
 
+def is_isotropic(shape: Any) -> bool:
+    """Whether the shape looks the same from everywhere (spheres and spherical shells)."""
+    return shape.kind in ("sphere", "core_shell")
+
+
 def _as_balls(population: Population) -> list[tuple[float, Array]] | None:
     """Signs and radii (n,) [m] of balls that make up the copies, or None if they are not made of balls."""
     shape, scales = population.shape, population.poses.scales
     if shape.kind == "sphere":
         return [(1.0, shape.radius * scales)]
-    if shape.kind == "core_shell" and shape.core().kind == "sphere":
+    if shape.kind == "core_shell":
         return [(1.0, shape.radius * scales), (-1.0, shape.core().radius * scales)]
     return None
 
