@@ -43,24 +43,25 @@ def as_float(value: Quantity, unit: str, *, field: str = "") -> float:
     cure = f'write a string with its unit, such as "{_example(unit)}"'
     if isinstance(value, numbers.Number):
         raise UnitError("missing unit", field=field, value=value, allowed=f"a quantity in {unit}", cure=cure)
+    given = value
     if isinstance(value, str):
         value = _parse(value, unit, field, cure)
     if not (hasattr(value, "to") and hasattr(value, "units")):
         raise UnitError("not a quantity", field=field, value=repr(value), allowed=f"a quantity in {unit}", cure=cure)
     if str(value.units) == "dimensionless":
-        raise UnitError("missing unit", field=field, value=str(value), allowed=f"a quantity in {unit}", cure=cure)
+        raise UnitError("missing unit", field=field, value=str(given), allowed=f"a quantity in {unit}", cure=cure)
     try:
         result = float(registry().Quantity(value.magnitude, str(value.units)).to(unit).magnitude)
     except Exception:
         raise UnitError(
             "wrong unit",
             field=field,
-            value=str(value),
+            value=str(given),
             allowed=f"a quantity convertible to {unit}",
             cure=cure,
         ) from None
     if result != result or result in (float("inf"), float("-inf")):
-        raise UnitError("not a finite number", field=field, value=str(value), allowed="finite", cure=cure)
+        raise UnitError("not a finite number", field=field, value=str(given), allowed="finite", cure=cure)
     return result
 
 
