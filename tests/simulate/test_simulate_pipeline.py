@@ -82,7 +82,7 @@ def test_another_seed_or_name_draws_other_numbers() -> None:
 
 
 def test_no_light_at_all_is_an_error_that_names_the_instrument() -> None:
-    with pytest.raises(RangeError, match="'txm'.*raise the flux"):
+    with pytest.raises(RangeError, match=r"'txm'.*raise the flux"):
         run(FakeInstrument(flux=0.0))
 
 
@@ -133,9 +133,9 @@ def test_a_pool_needs_a_worker() -> None:
 
 @pytest.mark.parametrize("order", ["import xsim.simulate; import xsim", "import xsim; xsim.simulate"])
 def test_xsim_simulate_can_be_called_whatever_was_imported_first(order: str) -> None:
-    code = f"{order}; import inspect; print(list(inspect.signature(xsim.simulate).parameters)[:3], callable(xsim.simulate))"
+    code = f"{order}; import inspect as i; print(list(i.signature(xsim.simulate).parameters)[:3])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert out.strip() == "['specimen', 'instrument', 'seed'] True"
+    assert out.strip() == "['specimen', 'instrument', 'seed']"
 
 
 def test_simulate_is_the_function_of_its_room() -> None:

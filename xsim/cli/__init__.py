@@ -35,14 +35,20 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _lines(error: XsimError) -> list[str]:
+    """A line per mistake; those of a scenario name their file and key path themselves."""
+    if hasattr(error, "mistakes"):
+        return str(error).splitlines()
+    return [": ".join(part for part in ("xsim", error.field, " ".join(str(error).split())) if part)]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     arguments = parser().parse_args(argv)
     try:
         return int(arguments.execute(arguments))
     except XsimError as error:
-        for line in str(error).splitlines():
-            print(f"xsim: {line}" if error.field == "" and ": " not in line else line, file=sys.stderr)
+        print("\n".join(_lines(error)), file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output has gone: `xsim list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

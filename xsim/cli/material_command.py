@@ -7,13 +7,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xsim.cli._output import add_json, print_json
+from xsim.cli._output import add_json, columns, print_json
 
 if TYPE_CHECKING:
     from xsim.matter.material import Material
 
 #: energies in a range, evenly spaced in their logarithm
 POINTS = 600
+#: of them printed
+ROWS = 25
 
 
 def add(commands: Any) -> argparse.ArgumentParser:
@@ -52,7 +54,41 @@ def execute(arguments: argparse.Namespace) -> int:
     found = describe(material, energies)
     if arguments.json:
         print_json(found)
+    elif len(ends) == 1:
+        print("\n".join(_one_energy(found)))
+    else:
+        print("\n".join(_table(found)))
     return 0
+
+
+def _one_energy(found: dict[str, Any]) -> list[str]:
+    """Everything about a material at one energy."""
+    formula = " ".join(f"{symbol}{count:g}" for symbol, count in found["composition"].items())
+    rows = [
+        ("energy", f"{found['energy [eV]'][0]:.8g} eV", f"wavelength {found['wavelength [m]'][0] * 1e9:.6g} nm"),
+        ("delta", f"{found['delta'][0]:.6g}", f"+- {100 * found['delta band [relative]'][0]:.2g} %"),
+        ("beta", f"{found['beta'][0]:.6g}", f"+- {100 * found['beta band [relative]'][0]:.2g} %"),
+        ("mu, absorption", f"{found['mu_photo [1/m]'][0]:.6g} 1/m", "photoelectric alone"),
+        ("mu, all losses", f"{found['mu_total [1/m]'][0]:.6g} 1/m", "with Rayleigh and Compton scattering"),
+        ("attenuation length", f"{found['attenuation length [m]'][0] * 1e6:.6g} um", "to 1/e, all losses"),
+    ]
+    for symbol, one in found["elements"].items():
+        band = f"+- {one['f1 band [electrons]'][0]:.2g}, +- {100 * one['f2 band [relative]'][0]:.2g} %"
+        rows.append((f"{symbol}: f1, f2", f"{one['f1 [electrons]'][0]:.6g}, {one['f2 [electrons]'][0]:.6g}", band))
+    lines = [f"{found['name']}: {formula}, {found['density [kg/m^3]'] / 1000:.5g} g/cm^3", columns(rows)]
+    lines.append(f"composition and density: {found['source'] or 'as given'}")
+    lines.append(f"optical constants: {found['data']}")
+    lines += [f"near edge {n['element']} {n['edge']}: {n['file']}; {n['source']}" for n in found["near edges"]]
+    return [*lines, "+- is the spread of the published tables"]
+
+
+def _table(found: dict[str, Any]) -> list[str]:
+    """A line per energy, thinned to what a person reads; --json has them all and -o draws them."""
+    keys = ("energy [eV]", "delta", "beta", "mu_photo [1/m]", "mu_total [1/m]", "attenuation length [m]")
+    step = max(1, len(found["energy [eV]"]) // ROWS)
+    values = zip(*(found[key][::step] for key in keys), strict=True)
+    rows = [(f"{row[0]:.7g}", *(f"{value:.5g}" for value in row[1:])) for row in values]
+    return [f"{found['name']}, {found['density [kg/m^3]'] / 1000:.5g} g/cm^3", columns([keys, *rows])]
 
 
 def _plot(material: Material, energies: Any, path: Path) -> None:

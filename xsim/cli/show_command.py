@@ -72,7 +72,7 @@ def _specimen(specimen: Specimen, extent: tuple[float, float] | None) -> list[Pa
         for material, thickness in specimen.thickness(grid, z0, z1).items():
             side[material.name][row] = thickness.max(axis=0) / (z1 - z0)
     step = (float(edges[1] - edges[0]), grid.pixel)
-    return [*panels, *(Picture(map_, f"{name}, from the side", "filled", step) for name, map_ in side.items())]
+    return [*panels, *(Picture(map_, f"{name.replace("_", " ")}, from the side", "filled", step, limits=(0, 1)) for name, map_ in side.items())]
 
 
 def _instrument(specimen: Specimen, instrument: Instrument) -> list[Panel]:
