@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ def test_no_pixel_of_a_large_sphere_is_thicker_than_the_slab(pixel: float, count
     # faces at round fractions of 1 um put corners of pixels exactly on the circle where the face cuts the sphere
     grid = Grid((640, 640), pixel)
     faces = np.linspace(-1e-6, 1e-6, count + 1)
-    for low, high in zip(faces[:-1], faces[1:], strict=True):
+    for low, high in pairwise(faces):
         out = np.zeros(grid.shape)
         Sphere(radius="580 nm").add_thickness(out, at([[0.0, 0.0, 0.0]]), grid, float(low), float(high))
         assert out.max() - (high - low) < 1e-6 * (high - low)

@@ -16,7 +16,7 @@ from xsim import __version__
 from xsim.errors import XsimError
 
 #: in the order of the help page
-COMMANDS = ("run", "check", "show", "list", "material", "export", "schema")
+COMMANDS = ("run", "check", "show", "list", "material", "export", "plan", "schema")
 
 
 def parser() -> argparse.ArgumentParser:
