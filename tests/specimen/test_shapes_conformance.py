@@ -45,7 +45,8 @@ def test_form_factor_at_zero_is_the_volume(shape: Any) -> None:
     value = shape.form_factor(np.zeros((2, 2, 3)))
     assert value.shape == (2, 2)
     assert value.dtype == np.complex128
-    np.testing.assert_allclose(value, shape.volume, rtol=1e-12)
+    accuracy = 1e-9 if shape.kind == "voxels" else 1e-12  # what the non-uniform FFT is asked for
+    np.testing.assert_allclose(value, shape.volume, rtol=accuracy)
 
 
 @EVERY
@@ -63,19 +64,10 @@ def test_form_factor_is_the_transform_of_what_contains_says(shape: Any) -> None:
     inside = points[shape.contains(points)]
     box = 8 * shape.radius**3
     sigma = box * np.sqrt(shape.volume / box * (1 - shape.volume / box) / len(points))
-    assert abs(len(inside) / len(points) * box - shape.volume) < 4 * sigma + occupancy_slack(shape)
+    assert abs(len(inside) / len(points) * box - shape.volume) < 4 * sigma
     for q in rng.normal(size=(6, 3)) * 2.5 / shape.radius:
         estimate = np.exp(-1j * inside @ q).mean()
-        assert abs(estimate - shape.form_factor(q) / shape.volume) < 5 / np.sqrt(len(inside)) + slack(shape)
-
-
-def occupancy_slack(shape: Any) -> float:
-    """A voxel volume with part-filled voxels has no sharp inside: half a voxel's mass of doubt per surface voxel."""
-    return 0.03 * shape.volume if shape.kind == "voxels" else 0.0
-
-
-def slack(shape: Any) -> float:
-    return 0.02 if shape.kind == "voxels" else 0.0
+        assert abs(estimate - shape.form_factor(q) / shape.volume) < 5 / np.sqrt(len(inside))
 
 
 @EVERY

@@ -8,7 +8,7 @@ exact for any radius, down to spheres much smaller than a pixel. Round-off is 1e
 
 from __future__ import annotations
 
-from math import atan2, pi, sqrt
+from math import atan, atan2, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,9 @@ _TINY = 1e-300  # atan2(0, 0) would lose half a sphere when the plane passes thr
 def _inner(x: float, y: float, c: float) -> float:
     """Q_c for x, y >= 0 inside the circle of the cut."""
     s = sqrt(1.0 - x * x - y * y)
-    ends = x * (3.0 - x * x) * atan2(y, s) + y * (3.0 - y * y) * atan2(x, s)
-    return (x * y * s - atan2(x * y, s)) / 3.0 + ends / 6.0 - c * x * y
+    inverse = 1.0 / max(s, _TINY)
+    ends = x * (3.0 - x * x) * atan(y * inverse) + y * (3.0 - y * y) * atan(x * inverse)
+    return (x * y * s - atan(x * y * inverse)) / 3.0 + ends / 6.0 - c * x * y
 
 
 @njit(cache=True, nogil=True)
