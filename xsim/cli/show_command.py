@@ -72,7 +72,10 @@ def _specimen(specimen: Specimen, extent: tuple[float, float] | None) -> list[Pa
         for material, thickness in specimen.thickness(grid, z0, z1).items():
             side[material.name][row] = thickness.max(axis=0) / (z1 - z0)
     step = (float(edges[1] - edges[0]), grid.pixel)
-    return [*panels, *(Picture(map_, f"{name.replace("_", " ")}, from the side", "filled", step, limits=(0, 1)) for name, map_ in side.items())]
+    for name, filled in side.items():
+        title = f"{name.replace('_', ' ')}, from the side"
+        panels.append(Picture(filled, title, "filled", step, limits=(0, 1)))
+    return panels
 
 
 def _instrument(specimen: Specimen, instrument: Instrument) -> list[Panel]:
