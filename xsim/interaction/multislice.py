@@ -148,14 +148,15 @@ def exit_wave(
     suppresses the products that alias but also all scattering beyond it. Raises SamplingError if the grid cannot
     carry the distance.
     """
-    grid, span = slabs.grid, slabs.z_range[1] - slabs.z_range[0]
-    check_distance(grid, energy, span, band)
+    grid = slabs.grid
     z, z_out = planes if planes is not None else slabs.z_range
     k = wavenumber(energy)
     index = [complex(k * o.delta, -k * o.beta) for o in (m.optics(energy) for m in slabs.materials)]
     wave = _start(incident, grid, dtype)
     step = _Stepper(grid, energy, tilt, band)
     plane_wave = not np.ndim(incident) and tilt == (0.0, 0.0)
+    stops = [*([] if plane_wave else [z]), *(slab.z for slab in slabs.slabs), z_out]
+    check_distance(grid, energy, float(np.sum(np.abs(np.diff(stops)))), band)
     for slab in slabs.slabs:
         if not plane_wave:
             wave = step.propagate(wave, slab.z - z)
