@@ -10,6 +10,7 @@ from xsim.errors import RangeError, UnknownNameError
 from xsim.matter import build_tables, elements
 from xsim.matter.elements import SYMBOLS, element
 from xsim.matter.kramers_kronig import relativistic_charge, transform
+from xsim.matter.material import Material
 
 
 def test_the_transform_of_a_triangle_agrees_with_a_principal_value_integral():
@@ -135,3 +136,21 @@ def test_total_attenuation_agrees_with_the_elam_tables(symbol, kev):
 def test_unknown_elements_are_refused():
     with pytest.raises(UnknownNameError, match="Xx"):
         element("Xx")
+
+
+#: NIST XCOM total attenuation with coherent scattering [cm^2/g], Berger et al., doi 10.18434/T48G6X
+XCOM = [
+    ({"H": 2, "O": 1}, {10e3: 5.329, 15e3: 1.673, 20e3: 0.8096, 30e3: 0.3756, 50e3: 0.2269, 100e3: 0.1707}),
+    ({"C": 1}, {10e3: 2.373, 20e3: 0.4420, 50e3: 0.1871}),
+    ({"Al": 1}, {10e3: 26.23, 20e3: 3.441, 100e3: 0.1704}),
+    ({"Fe": 1}, {10e3: 170.6, 20e3: 25.68, 100e3: 0.3717}),
+    ({"Au": 1}, {10e3: 118.1, 20e3: 78.83, 100e3: 5.158}),
+    ({"Pb": 1}, {10e3: 130.6, 20e3: 86.36, 100e3: 5.549}),
+]
+
+
+@pytest.mark.parametrize(("atoms", "values"), XCOM)
+def test_total_attenuation_agrees_with_nist_xcom(atoms, values):
+    material = Material.build("x", tuple(atoms.items()), 1000.0)
+    for energy, known in values.items():
+        assert material.optics(energy).mu_total / 100 == pytest.approx(known, rel=0.02)

@@ -113,6 +113,13 @@ def test_the_description_is_json_and_agrees_with_the_material():
     assert "10.1006/adnd.1993.1013" in text["data"]
 
 
+def test_unmeasured_fine_structure_is_pointed_out():
+    assert any("O K" in text for text in describe(library.find("water"), [545.0])["cautions"])
+    assert not describe(library.find("water"), [700.0])["cautions"]
+    assert not any("Fe K" in text for text in describe(library.find("hematite"), [7130.0])["cautions"])
+    assert any("Fe K" in text for text in describe(library.find("magnetite"), [7130.0])["cautions"])
+
+
 def test_water_in_the_soft_range_agrees_with_henke_within_the_band():
     """delta, beta of water at 520 eV by Henke's tables, H2O 1.0 g/cm^3, through periodictable."""
     xsf = pytest.importorskip("periodictable.xsf")

@@ -18,6 +18,8 @@ from xsim.matter.near_edge import OVERLAY, NearEdge, correction
 
 #: what the choice of fit bands does to the scale of a measured near edge
 NEAR_EDGE_BAND = 0.04
+#: how far below and above an edge [eV] bonds shift it and near-edge structure matters
+FINE_STRUCTURE = (10.0, 60.0)
 SOURCE = (
     "f2: CXRO/Henke (doi 10.1006/adnd.1993.1013) below 2 keV, xraylib (doi 10.1016/j.sab.2011.09.011) above 5 keV, "
     "blended between; f1: exact Kramers-Kronig transform of f2; mu_total: plus Rayleigh and Compton of xraylib"
@@ -29,7 +31,7 @@ def describe(material: Material, energies_eV: Any) -> dict[str, Any]:
 
     energies_eV: (n,) [eV]. Raises RangeError outside 30 eV - 150 keV; DataWarning below 200 eV.
     """
-    energy = np.atleast_1d(elements.checked(energies_eV))
+    energy = np.atleast_1d(np.asarray(energies_eV, np.float64))
     optics = material.optics(energy)
     per_element, sums = {}, np.zeros((4, energy.size))
     for symbol, number in material.number_densities.items():
@@ -52,6 +54,7 @@ def describe(material: Material, energies_eV: Any) -> dict[str, Any]:
         "source": material.source,
         "data": f"{SOURCE}; table version {elements.table_version()}",
         "near edges": [_near_edge(near) for near in material.near_edges],
+        "cautions": cautions(material, energy),
         "energy [eV]": energy.tolist(),
         "wavelength [m]": (HC / energy).tolist(),
         "delta": optics.delta.tolist(),
@@ -63,6 +66,21 @@ def describe(material: Material, energies_eV: Any) -> dict[str, Any]:
         "attenuation length [m]": (1 / optics.mu_total).tolist(),
         "elements": per_element,
     }
+
+
+def cautions(material: Material, energy: np.ndarray) -> list[str]:
+    """Where `energy` (n,) [eV] meets the fine structure of an edge that was not measured: one sentence per edge."""
+    measured = {(near.element, near.edge) for near in material.near_edges}
+    found = []
+    for symbol, _ in material.composition:
+        for shell, edge in elements.element(symbol).edges.items():
+            inside = (energy > edge - FINE_STRUCTURE[0]) & (energy < edge + FINE_STRUCTURE[1])
+            if inside.any() and (symbol, shell) not in measured:
+                found.append(
+                    f"{energy[inside][0]:g} eV is near the {symbol} {shell} edge ({edge:g} eV), given as the step of a "
+                    "free atom without fine structure"
+                )
+    return found
 
 
 def _inside(near: NearEdge, energy: np.ndarray) -> np.ndarray:

@@ -163,7 +163,12 @@ def find(name_or_formula: str, density: units.Quantity | None = None) -> Materia
             value=word,
             cure=f'give one, such as {{ formula = "{word}", density = "2.2 g/cm^3" }}, or a name of the library',
         )
-    near = unknown("unknown material", name_or_formula, [*names(), *_index()], field="material")
+    near = unknown(
+        "unknown material",
+        name_or_formula,
+        [*names(), *(word for word in _index() if word not in SYMBOLS)],
+        field="material",
+    )
     allowed = f"one of the {len(names())} names that `xsim list materials` prints, or a formula with a density"
     raise UnknownNameError(near.message, field="material", value=name_or_formula, allowed=allowed, cure=near.cure)
 

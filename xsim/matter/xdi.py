@@ -1,4 +1,4 @@
-"""Reads measured absorption spectra in the XDI format (XAS Data Interchange, doi 10.1107/S1600577515012953)."""
+"""Reads measured absorption spectra in the XDI format (XAS Data Interchange, doi 10.1088/1742-6596/712/1/012148)."""
 
 from __future__ import annotations
 
