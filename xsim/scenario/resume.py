@@ -117,6 +117,6 @@ def _of_killed(folder: Path, wanted: dict[str, str]) -> dict[str, Kept]:
             measurement = replace(state["measurement"], counts=read_measurement(folder / file).counts)
             kept[name] = Kept(measurement, folder / file, form)
     for stale in folder.iterdir():
-        if stale.name not in {item.path.name for item in kept.values()}:
+        if stale.is_file() and stale.name not in {item.path.name for item in kept.values()}:
             stale.unlink()
     return kept
