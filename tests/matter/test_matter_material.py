@@ -47,9 +47,9 @@ def test_electron_density_of_water_and_gold_gives_the_known_scattering_length_de
 
 
 def test_sld_of_gold_at_12_keV_carries_the_dispersion():
-    energy = 12000.0
-    delta = Material("Au", "19.3 g/cm^3").optics(energy).delta
-    assert 2 * np.pi * delta / (HC / energy) ** 2 == pytest.approx(111e14, rel=0.01)
+    sld = Material("Au", "19.3 g/cm^3").scattering_length_density("12 keV")
+    assert sld.real == pytest.approx(111e14, rel=0.01)
+    assert sld.imag < 0
 
 
 def test_mu_photo_is_4_pi_beta_over_lambda():
@@ -75,6 +75,11 @@ def test_a_material_is_hashable_and_survives_pickling():
     assert copy == material
     assert hash(copy) == hash(material)
     assert copy.optics(7125.0) == material.optics(7125.0)
+
+
+def test_a_formula_without_density_is_refused_with_the_cure():
+    with pytest.raises(UnitError, match="library.find"):
+        Material("SiO2")
 
 
 def test_bare_numbers_are_refused_at_the_border():

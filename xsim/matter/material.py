@@ -48,7 +48,12 @@ class Material:
     near_edges: tuple[NearEdge, ...] = ()
     source: str = ""
 
-    def __init__(self, formula: str, density: units.Quantity, *, name: str = "", source: str = ""):
+    def __init__(self, formula: str, density: units.Quantity | None = None, *, name: str = "", source: str = ""):
+        if density is None:
+            cure = (
+                'give one, Material("SiO2", density="2.2 g/cm^3"), or take a name: xsim.matter.library.find("silica")'
+            )
+            raise UnitError("a formula needs a density", field="density", value=formula, cure=cure)
         value = units.as_float(density, "kg/m^3", field="density")
         self._fill(name or formula, parse(formula), value, (), source or "formula and density as given")
 
@@ -137,6 +142,12 @@ class Material:
     def attenuation_length(self, energy: units.Quantity) -> float:
         """Length after which 1/e of the direct beam is left [m] at `energy`, a string or a pint quantity."""
         return 1.0 / self.mu(energy)
+
+    def scattering_length_density(self, energy: units.Quantity) -> complex:
+        """r_e n_a (f1 - i f2) [1/m^2] = (2 pi / lambda^2)(delta - i beta) at `energy`, a string or a pint quantity."""
+        optics = self._at(energy)
+        wavelength = HC / units.as_float(energy, "eV", field="energy")
+        return 2 * np.pi / wavelength**2 * complex(optics.delta, -optics.beta)
 
     def _at(self, energy: units.Quantity) -> Optics:
         if isinstance(energy, np.ndarray):
