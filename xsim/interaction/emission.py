@@ -1,0 +1,100 @@
+"""What matter sends out under an X-ray beam: fluorescence in all directions, elastic and Compton scatter into one.
+
+Per metre of material and steradian: fluorescence n sigma_line / 4 pi; scatter n dsigma/dOmega averaged over the
+detector's cone, because at 90 degrees in the plane of polarisation the centre alone would give zero. Compton scatter is
+put at one energy, that of an electron at rest (no Doppler broadening). Scatter is valid from 1 to 150 keV and is
+left out below. References: `xsim.matter.lines`, `xsim.matter.scatter`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsim.matter import lines, scatter
+from xsim.matter.material import Material
+
+#: photon energies [eV] for which scatter is tabulated
+SCATTER_RANGE = (1e3, 150e3)
+#: lines below this energy [eV] are left out: tables are uncertain by tens of percent, and no window lets them pass
+SOFTEST = 200.0
+#: rings and directions per ring over which the detector's cone is averaged
+_RINGS, _SPOKES = 4, 12
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Photons of one energy [eV]; made: (materials,) [1/(m sr)] per incident photon; element "" for scatter."""
+
+    label: str
+    element: str
+    family: str
+    energy: float
+    made: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cone:
+    """What a detector sees: `angle` from the beam and `solid_angle` [sr], in the plane of polarisation if polarised."""
+
+    angle: float
+    solid_angle: float
+    polarised: bool
+
+    @property
+    def direction(self) -> tuple[float, float, float]:
+        """Unit vector (x, y, z) from the specimen to the detector, which lies in the horizontal plane."""
+        return math.sin(self.angle), 0.0, math.cos(self.angle)
+
+    def directions(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Scattering angles and azimuths [rad] of directions of equal weight that fill the cone."""
+        cosine = 1 - (np.arange(_RINGS) + 0.5) / _RINGS * self.solid_angle / (2 * np.pi)
+        spoke = 2 * np.pi * (np.arange(_SPOKES) + 0.5) / _SPOKES
+        c, s = np.repeat(cosine, _SPOKES), np.sqrt(1 - np.repeat(cosine, _SPOKES) ** 2)
+        around = np.tile(spoke, _RINGS)
+        across, up = s * np.cos(around), s * np.sin(around)
+        x = c * math.sin(self.angle) + across * math.cos(self.angle)
+        z = c * math.cos(self.angle) - across * math.sin(self.angle)
+        return np.arccos(np.clip(z, -1, 1)), np.arctan2(up, x)
+
+
+def groups(materials: tuple[Material, ...], energy: float, cone: Cone) -> list[Group]:
+    """All lines from 200 eV of all elements, by energy, then Compton and elastic scatter; `energy` [eV] of the beam."""
+    made: dict[tuple[str, str], NDArray[np.float64]] = {}
+    known: dict[tuple[str, str], lines.Line] = {}
+    for i, material in enumerate(materials):
+        for line, rate in lines.emission(material, energy):
+            if line.energy < SOFTEST:
+                continue
+            key = line.element, line.name
+            known[key] = line
+            made.setdefault(key, np.zeros(len(materials)))[i] += rate / (4 * np.pi)
+    order = sorted(known, key=lambda key: (known[key].energy, key))
+    found: list[Group] = []
+    for key in order:
+        line = known[key]
+        if found and (line.element, line.energy) == (found[-1].element, found[-1].energy):
+            # tables give some lines of a shell one energy: O KL2 and KL3
+            last = found.pop()
+            found.append(
+                Group(f"{last.label}/{line.name}", line.element, line.family, line.energy, last.made + made[key])
+            )
+        else:
+            found.append(Group(f"{line.element} {line.name}", line.element, line.family, line.energy, made[key]))
+    return found + _scatter(materials, energy, cone)
+
+
+def _scatter(materials: tuple[Material, ...], energy: float, cone: Cone) -> list[Group]:
+    compton, elastic = np.zeros(len(materials)), np.zeros(len(materials))
+    if SCATTER_RANGE[0] <= energy <= SCATTER_RANGE[1]:
+        theta, phi = cone.directions()
+        azimuth = phi if cone.polarised else None
+        for i, material in enumerate(materials):
+            for symbol, number in material.number_densities.items():
+                compton[i] += number * float(np.mean(scatter.compton(symbol, energy, theta, azimuth)))
+                elastic[i] += number * float(np.mean(scatter.rayleigh(symbol, energy, theta, azimuth)))
+    shifted = float(scatter.compton_energy(energy, cone.angle))
+    return [Group("Compton", "", "scatter", shifted, compton), Group("elastic", "", "scatter", energy, elastic)]
