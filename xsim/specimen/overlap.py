@@ -134,8 +134,8 @@ def _classify(parts: _Parts, first: Array, second: Array) -> tuple[Array, Array]
 
 def judge(shape_a: Any, a: Poses, shape_b: Any, b: Poses) -> tuple[Array, Array]:
     """Verdicts (n,) on the i-th copies of two shapes, and depths of overlap (n,) [m]."""
-    if shape_a.kind == "sphere" and shape_b.kind == "sphere":
-        return _spheres(shape_a.radius * a.scales, a.positions, shape_b.radius * b.scales, b.positions)
+    if shape_a.kind in ("sphere", "core_shell") and shape_b.kind in ("sphere", "core_shell"):
+        return _balls(_shell(shape_a, a), a.positions, _shell(shape_b, b), b.positions)
     verdict, amount = np.zeros(len(a), np.int64), np.zeros(len(a))
     meet = np.flatnonzero(~gjk.apart(shape_a, a, shape_b, b))
     if not len(meet):
@@ -154,13 +154,24 @@ def judge(shape_a: Any, a: Poses, shape_b: Any, b: Poses) -> tuple[Array, Array]
     return verdict, amount
 
 
-def _spheres(ra: Array, a: Array, rb: Array, b: Array) -> tuple[Array, Array]:
+def _shell(shape: Any, poses: Poses) -> tuple[Array, Array]:
+    """Outer and inner radii (n,) [m] of spheres (inner 0) and spherical shells."""
+    inner = shape.core().radius if shape.kind == "core_shell" else 0.0
+    return shape.radius * poses.scales, inner * poses.scales
+
+
+def _balls(one: tuple[Array, Array], a: Array, two: tuple[Array, Array], b: Array) -> tuple[Array, Array]:
+    """Exact verdicts and depths for spheres and spherical shells given by outer and inner radii."""
+    (ra, ia), (rb, ib) = one, two
     distance = np.sqrt(((a - b) ** 2).sum(axis=1))
     slack = gjk.TOUCH * (ra + rb)
     verdict = np.full(len(ra), OVERLAP, np.int64)
-    verdict[distance + rb <= ra + slack] = SECOND_INSIDE
-    verdict[distance + ra <= rb + slack] = FIRST_INSIDE
-    verdict[distance >= ra + rb - slack] = APART
+    # within the outer surface of the other, and clear of its hollow
+    verdict[(distance + rb <= ra + slack) & ((ia == 0) | (distance - rb >= ia - slack))] = SECOND_INSIDE
+    verdict[(distance + ra <= rb + slack) & ((ib == 0) | (distance - ra >= ib - slack))] = FIRST_INSIDE
+    apart = distance >= ra + rb - slack
+    apart |= (distance + ra <= ib + slack) | (distance + rb <= ia + slack)
+    verdict[apart] = APART
     return verdict, ra + rb - distance
 
 
