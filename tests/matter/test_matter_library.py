@@ -65,8 +65,12 @@ GOOD = 'title = "x"\nformula = "Fe2O3"\ndensity = "5 g/cm^3"\nsource = "here"\n'
         (GOOD.replace("Fe2O3", "Fe2Q3"), "Fe2Q3"),
         (GOOD.replace('formula = "Fe2O3"', "mass_fractions = { Fe = 0.5 }"), "do not add up"),
         (GOOD.replace('formula = "Fe2O3"', "mass_fractions = { Xx = 1.0 }"), "Xx"),
-        (GOOD.replace('formula = "Fe2O3"\n', ""), "either a formula or mass_fractions"),
+        (GOOD.replace('formula = "Fe2O3"\n', ""), "a composition in one way"),
         (GOOD.replace('source = "here"\n', ""), "source"),
+        (GOOD.replace('density = "5 g/cm^3"\n', ""), "density"),
+        (GOOD.replace('formula = "Fe2O3"', "parts_by_mass = { mine = 0.5, water = 0.5 }"), "parts of a mixture"),
+        (GOOD.replace('formula = "Fe2O3"', "parts_by_mass = { gold = 0.5 }"), "shares by mass.*0.5"),
+        (GOOD.replace('formula = "Fe2O3"', "parts_by_volume = { goldd = 0.5 }"), "did you mean"),
         ("title = ", "not TOML"),
     ],
 )

@@ -78,7 +78,7 @@ def test_a_material_is_hashable_and_survives_pickling():
 
 
 def test_a_formula_without_density_is_refused_with_the_cure():
-    with pytest.raises(UnitError, match="library.find"):
+    with pytest.raises(UnitError, match=r"library\.find"):
         Material("SiO2")
 
 

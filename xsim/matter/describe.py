@@ -99,5 +99,6 @@ def _near_edge(near: NearEdge) -> dict[str, Any]:
         "measured from [eV]": edge + OVERLAY[0],
         "measured to [eV]": edge + OVERLAY[1],
         "residual of the fit [relative]": correction(near).residual,
+        "share of the atoms": near.share,
         "source": near.source,
     }

@@ -14,12 +14,18 @@ from xsim.errors import FileError, UnknownNameError, XsimError
 from xsim.matter.elements import SYMBOLS, element
 from xsim.matter.formula import parse
 from xsim.matter.material import Composition, Material
+from xsim.matter.mixture import mixture
 from xsim.matter.near_edge import NearEdge
 from xsim.model import Model
 from xsim.registry import unknown
 from xsim.resources import data_files
 
-_FORM = 'title, formula (or mass_fractions), density with unit, source; see any file in "materials/"'
+#: the ways to give a composition; parts are names of materials
+_WAYS = ("formula", "mass_fractions", "parts_by_mass", "parts_by_volume")
+_FORM = (
+    "title, formula (or mass_fractions, parts_by_mass, parts_by_volume), density with unit, source; "
+    'see any file in "materials/"'
+)
 
 
 class NearEdgeEntry(Model):
@@ -39,14 +45,32 @@ class MaterialEntry(Model):
     aliases: list[str] = Field(default_factory=list)
     formula: str = ""
     mass_fractions: dict[str, float] = Field(default_factory=dict)
-    density: units.Density
+    parts_by_mass: dict[str, float] = Field(default_factory=dict)
+    parts_by_volume: dict[str, float] = Field(default_factory=dict)
+    density: units.Density | None = None
     source: str
     near_edge: list[NearEdgeEntry] = Field(default_factory=list)
 
-    def composition(self) -> Composition:
+    def build(self, name: str, near: tuple[NearEdge, ...]) -> Material:
+        """The material; raises FileError, RangeError or UnknownNameError for what does not fit together."""
+        ways = {way: bool(getattr(self, way)) for way in _WAYS}
+        if sum(ways.values()) != 1:
+            given = [way for way, there in ways.items() if there]
+            raise FileError("a composition in one way", field="formula", value=given, allowed=f"one of {_WAYS}")
+        if self.formula or self.mass_fractions:
+            if self.density is None:
+                raise FileError("missing", field="density", allowed='a quantity such as "2.2 g/cm^3"')
+            return Material.build(name, self._composition(), self.density, near, self.source)
+        shares = self.parts_by_mass or self.parts_by_volume
+        wrong = [part for part in shares if part == name or part.endswith(".toml")]
+        if wrong or near:
+            allowed = "names of other materials of the library, whose near edges count"
+            raise FileError("parts of a mixture", field="parts", value=wrong or "its own near_edge", allowed=allowed)
+        parts = [(find(part), share) for part, share in shares.items()]
+        return mixture(name, parts, "mass" if self.parts_by_mass else "volume", self.density, self.source)
+
+    def _composition(self) -> Composition:
         """Atoms per formula unit, or per 100 g/mol where mass fractions are given."""
-        if bool(self.formula) == bool(self.mass_fractions):
-            raise FileError("a material needs either a formula or mass_fractions", field="formula", value=self.formula)
         if self.formula:
             return parse(self.formula)
         for symbol, share in self.mass_fractions.items():
@@ -81,16 +105,16 @@ def read(path: Path) -> Entry:
         raise FileError(f"not TOML: {error}", value=str(path)) from None
     try:
         entry = MaterialEntry.model_validate(table)
-        composition = entry.composition()
+        near = tuple(_near_edge(item, path) for item in entry.near_edge)
+        material = entry.build(path.stem, near)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         text = str(first.get("ctx", {}).get("error", first["msg"]))
         raise FileError(f'{path}: key "{key}": {text}', field=key, allowed=_FORM) from None
     except XsimError as error:
-        raise FileError(f"{path}: {error}", field=error.field, allowed=_FORM) from None
-    near = tuple(_near_edge(item, path) for item in entry.near_edge)
-    material = Material.build(path.stem, composition, entry.density, near, entry.source)
+        key = f'key "{error.field}": ' if error.field else ""
+        raise FileError(f"{path}: {key}{error}", field=error.field) from None
     return Entry(material, entry.title, tuple(entry.aliases))
 
 

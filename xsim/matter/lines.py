@@ -57,12 +57,13 @@ def emission(material: Material, energy_eV: float, weakest: float = 1e-3) -> lis
     energy = float(elements.checked(energy_eV))
     found = []
     for symbol, number in material.number_densities.items():
-        extra = []
+        extra: dict[str, float] = {}
         for near in material.near_edges:
             if near.element == symbol:
-                more = float(correction(near)(np.asarray(energy))[1])
-                extra.append((near.edge, float(elements.photo_cross_section(np.asarray(more), np.asarray(energy)))))
-        found += [(line, number * line.cross_section) for line in _lines(symbol, energy, weakest, tuple(extra))]
+                more = near.share * float(correction(near)(np.asarray(energy))[1])
+                cross = float(elements.photo_cross_section(np.asarray(more), np.asarray(energy)))
+                extra[near.edge] = extra.get(near.edge, 0.0) + cross
+        found += [(line, number * line.cross_section) for line in _lines(symbol, energy, weakest, tuple(extra.items()))]
     return found
 
 

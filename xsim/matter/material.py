@@ -114,7 +114,7 @@ class Material:
         for near in self.near_edges:
             if near.element == symbol:
                 more1, more2 = correction(near)(values)
-                f1, f2 = f1 + more1, f2 + more2
+                f1, f2 = f1 + near.share * more1, f2 + near.share * more2
         return f1, f2
 
     def optics(self, energy_eV: Any) -> Optics:

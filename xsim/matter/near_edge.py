@@ -10,7 +10,7 @@ Reference for the idea: Watts, Opt. Express 22, 23628 (2014), doi 10.1364/OE.22.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -38,6 +38,7 @@ class NearEdge:
     """A measured spectrum of one element in a material.
 
     file: XDI, a path or relative to the shipped materials/; energy_shift [eV] is added to the energies of the file.
+    share: part of the element's atoms that are in this state (below 1 in mixtures).
     """
 
     element: str
@@ -45,6 +46,7 @@ class NearEdge:
     file: str
     energy_shift: float = 0.0
     source: str = ""
+    share: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +64,16 @@ class Correction:
         return np.interp(energy, self.energy, self.more1), np.interp(energy, self.energy, self.more2)
 
 
-@cache
 def correction(near: NearEdge) -> Correction:
-    """The correction by a measured spectrum; raises FileError if the file does not fit the element or the bands."""
+    """The correction for an atom in the measured state, whatever their share.
+
+    Raises FileError if the file does not fit the element or the bands.
+    """
+    return _correction(replace(near, share=1.0))
+
+
+@cache
+def _correction(near: NearEdge) -> Correction:
     path = Path(near.file) if Path(near.file).is_absolute() else data_dir("materials") / near.file
     spectrum = xdi.read(path)
     if (spectrum.element, spectrum.edge) != (near.element, near.edge):
