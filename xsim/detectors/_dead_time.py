@@ -58,8 +58,9 @@ def _follow(photons, x, paralysable, element, frame, lane, k0, k1):  # type: ign
 
 
 @njit(cache=True, nogil=True)
-def fill_counted(out, photons, gate, tau, paralysable, frame, lane, k0, k1):  # type: ignore[no-untyped-def]
-    """Fill `out` (n,) with recorded photons for expectations `photons` (n,) in a gate [s] with dead time [s]."""
+def fill_counted(out, photons, gate, law, frame, lane, k0, k1):  # type: ignore[no-untyped-def]
+    """Fill `out` (n,) with recorded photons for expectations `photons` (n,); gate [s]; law: (tau [s], paralysable)."""
+    tau, paralysable = law
     for i in range(photons.size):
         n = photons[i]
         x = n / gate * tau
@@ -96,10 +97,9 @@ def counted(
     out = np.empty(flat.shape, np.int64)
     k0, k1 = key.words
     numbers = frame_numbers(index)
-    tau, paralysable = dead_time
 
     def work(row: int) -> None:
-        fill_counted(out[row], flat[row], gates[row], tau, paralysable, numbers[row], lane_word(lane), k0, k1)
+        fill_counted(out[row], flat[row], gates[row], dead_time, numbers[row], lane_word(lane), k0, k1)
 
     over_frames(work, len(index))
     return out.reshape(photons.shape)
