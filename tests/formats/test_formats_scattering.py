@@ -112,3 +112,14 @@ def test_the_beam_centre_moves_q_and_the_beam_stop_is_left_out():
     assert np.unravel_index(q.argmin(), q.shape) == (20, 10)
     shadow = sum(np.hypot(a, b) < 3.6 for a in range(-5, 6) for b in range(-5, 6))
     assert radial_curve(measurement).count.sum() == q.size - shadow
+
+
+def test_truth_of_a_scan_whose_axes_share_a_name_comes_back(tmp_path):
+    measurement = synthetic.unknown_kind()  # scans y and records y
+    scalar = {"thickness": synthetic.Truth(np.array(2e-6), (), "m")}
+    object.__setattr__(measurement, "truth", scalar)
+    write_truth(tmp_path / "truth.h5", {}, [measurement])
+    again = read_truth(tmp_path / "truth.h5", "new")
+    assert [axis.name for axis in again["expected"].axes] == ["tilt", "y", "y", "state"]
+    np.testing.assert_array_equal(again["expected"].values, measurement.expected.reshape(3, 4, 4, 7))
+    assert (float(again["thickness"].values), again["thickness"].unit) == (2e-6, "m")

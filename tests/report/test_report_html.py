@@ -315,7 +315,7 @@ def test_save_writes_a_png(tmp_path):
 @pytest.mark.parametrize(
     ("value", "unit", "said"),
     [(2e-6, "m", "2 µm"), (1.2345e6, "Gy", "1.23 MGy"), (0.02, "Gy", "0.02 Gy"), (520.0, "eV", "520 eV"),
-     (0.0, "m", "0 m"), (float("nan"), "Gy", "not known"), (1e9, "rad/m", "1 1/nm"), (999.9996e-9, "m", "1000 nm"),
+     (0.0, "m", "0 m"), (float("nan"), "Gy", "not known"), (1e9, "rad/m", "1 nm⁻¹"), (999.9996e-9, "m", "1000 nm"),
      (3e20, "m", "3·10⁸ Tm")],
 )  # fmt: skip
 def test_quantities_read_well(value, unit, said):

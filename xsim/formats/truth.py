@@ -73,7 +73,7 @@ def _truth(data: h5py.Group, truth: Truth) -> None:
 def _axes(data: h5py.Group, signal: str, axes: tuple[Axis, ...]) -> None:
     names = unique_names(axes, taken={signal})
     for name, axis in zip(names, axes, strict=True):
-        put(data, name, np.asarray(axis.values), axis.unit)
+        put(data, name, np.asarray(axis.values), axis.unit, axis=axis.name)
     plot(data, signal, names, "image" if len(axes) > 1 else "spectrum")
 
 
@@ -87,8 +87,8 @@ def read_truth(path: Path | str, instrument: str) -> dict[str, Truth]:
             groups["expected"] = entry["expected"]
         for name, data in groups.items():
             signal = data[data.attrs["signal"]]
-            names = [str(axis) for axis in data.attrs.get("axes", [])]
-            axes = tuple(Axis(axis, _values(data[axis]), str(data[axis].attrs.get("units", ""))) for axis in names)
+            parts = [data[str(name)] for name in data.attrs.get("axes", [])]
+            axes = tuple(Axis(str(p.attrs["axis"]), _values(p), str(p.attrs.get("units", ""))) for p in parts)
             found[name] = Truth(signal[...], axes, str(signal.attrs.get("units", "")))
     return found
 

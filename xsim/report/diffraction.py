@@ -46,7 +46,7 @@ def saxs_view(measurement: Measurement) -> Rows:
         true = radial_curve(measurement, values=total)
         lines.append(Line("noise-free", true.q * 1e-9, true.intensity))
     text = "I(q) [1/m]" if curve.unit == "1/m" else "scattered fraction per solid angle [1/sr]"
-    row.append(Curves("Radial average", "q [1/nm]", text, tuple(lines), log_x=True, log_y=True))
+    row.append(Curves("Radial average", "q [nm⁻¹]", text, tuple(lines), log_x=True, log_y=True))
     return [row]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from xsim.exposure import Array
 from xsim.report.panels import Curves, Line, Panel, Picture, in_rows, thickness_pictures
-from xsim.report.text import nice, prefix_of, significant
+from xsim.report.text import nice, power_of, prefix_of, significant, with_power
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,6 +102,9 @@ def _draw_picture(place: _Place, panel: Picture) -> None:
     axes = place.axes(_LEFT, _TOP, width, height)
     values, bins = _reduced(np.asarray(panel.values, np.float64))
     factor, unit = prefix_of(_size(values), panel.unit)
+    if panel.scale != "log":
+        power = power_of(_size(values) * factor)
+        factor, unit = factor * 10.0**-power, with_power(power, unit)
     values = values * factor
     limits = None if panel.limits is None else (panel.limits[0] * factor, panel.limits[1] * factor)
     # grey: masked pixels and what is not known
@@ -127,8 +130,7 @@ def _draw_picture(place: _Place, panel: Picture) -> None:
     colour_bar.ax.tick_params(labelsize=8, length=2)
     colour_bar.outline.set_linewidth(0.5)
     if panel.scale != "log":
-        colour_bar.formatter.set_powerlimits((-3, 4))
-        colour_bar.ax.yaxis.get_offset_text().set(fontsize=8, horizontalalignment="left")
+        colour_bar.formatter.set_useOffset(False)
     if unit:
         colour_bar.set_label(unit, fontsize=9)
 
@@ -202,22 +204,23 @@ def _scale_bar(axes: Axes, pixel: tuple[float, float], shape: tuple[int, ...], u
 
 def _draw_curves(place: _Place, panel: Curves) -> None:
     axes = place.axes(_CURVE_LEFT, _TOP, CELL - _CURVE_LEFT - 0.2, place.height - _TOP - _CURVE_BELOW)
+    power = 0 if panel.log_y else power_of(max(_size(np.asarray(line.y, np.float64)) for line in panel.lines))
     for number, line in enumerate(panel.lines):
-        _draw_line(axes, line, _COLOURS[number % len(_COLOURS)])
+        _draw_line(axes, line, _COLOURS[number % len(_COLOURS)], 10.0**-power)
     if panel.log_x and any((np.asarray(line.x) > 0).any() for line in panel.lines):
         axes.set_xscale("log")
     if panel.log_y and any((np.asarray(line.y) > 0).any() for line in panel.lines):
         axes.set_yscale("log", nonpositive="clip")
         _limit_decades(axes, panel)
     elif not panel.log_y:
-        axes.ticklabel_format(axis="y", scilimits=(-3, 4))
+        axes.ticklabel_format(axis="y", useOffset=False, style="plain")
     for label, x in panel.marks.items():
         axes.axvline(x, color="#888", lw=0.6, ls=":")
         axes.text(x, 0.99, f" {label}", fontsize=7, color="#444", rotation=90, ha="right", va="top",
                   transform=axes.get_xaxis_transform())  # fmt: skip
     axes.set_title(panel.title, fontsize=10, loc="left", pad=6)
     axes.set_xlabel(panel.x_label, fontsize=9)
-    axes.set_ylabel(panel.y_label, fontsize=9)
+    axes.set_ylabel(with_power(power, panel.y_label), fontsize=9)
     axes.tick_params(labelsize=8)
     axes.grid(True, lw=0.3, color="#ccc")
     axes.spines[["top", "right"]].set_visible(False)
@@ -225,14 +228,15 @@ def _draw_curves(place: _Place, panel: Curves) -> None:
         axes.legend(fontsize=8, frameon=False)
 
 
-def _draw_line(axes: Axes, line: Line, colour: str) -> None:
+def _draw_line(axes: Axes, line: Line, colour: str, factor: float) -> None:
+    y = np.asarray(line.y, np.float64) * factor
+    error = None if line.error is None else np.asarray(line.error, np.float64) * factor
     if line.points:
-        axes.errorbar(line.x, line.y, line.error, fmt="o", ms=2.6, lw=0.7, color=colour, label=line.label, zorder=3)
+        axes.errorbar(line.x, y, error, fmt="o", ms=2.6, lw=0.7, color=colour, label=line.label, zorder=3)
         return
-    if line.error is not None:
-        low, high = np.asarray(line.y) - line.error, np.asarray(line.y) + line.error
-        axes.fill_between(line.x, low, high, color=colour, alpha=0.2, lw=0)
-    axes.plot(line.x, line.y, "-", lw=1.3, color=colour, label=line.label)
+    if error is not None:
+        axes.fill_between(line.x, y - error, y + error, color=colour, alpha=0.2, lw=0)
+    axes.plot(line.x, y, "-", lw=1.3, color=colour, label=line.label)
 
 
 def _limit_decades(axes: Axes, panel: Curves) -> None:

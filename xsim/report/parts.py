@@ -91,7 +91,7 @@ def axis_label(axis: Axis, index: int) -> str:
     if axis.unit == "eV":
         return f"{float(value):.7g} eV"
     if axis.unit == "rad":
-        return f"{axis.name} {np.degrees(float(value)):.4g}°"
+        return f"{axis.name} {np.degrees(float(value)):.4g}°".replace("-", "−")
     return f"{axis.name} {quantity_text(float(value), axis.unit, 4)}"
 
 

@@ -8,7 +8,7 @@ import math
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 _TAKES_PREFIX = {"m", "eV", "s", "Gy", "J", "W", "Hz", "B"}
 #: units that read better in another unit: SI unit -> (factor, what is written)
-_CUSTOMARY = {"kg/m^2": (1e5, "µg/cm²"), "rad/m": (1e-9, "1/nm"), "1/m": (1e-2, "1/cm"), "kg/m^3": (1e-3, "g/cm³")}
+_CUSTOMARY = {"kg/m^2": (1e5, "µg/cm²"), "rad/m": (1e-9, "nm⁻¹"), "1/m": (1e-2, "cm⁻¹"), "kg/m^3": (1e-3, "g/cm³")}
 
 
 def prefix_of(size: float, unit: str) -> tuple[float, str]:
@@ -64,6 +64,18 @@ def duration_text(seconds: float) -> str:
     if seconds < 7200:
         return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
     return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02d} min"
+
+
+def power_of(size: float) -> int:
+    """The power of ten to take out of numbers of about `size`, 0 where they read well as they are."""
+    if not size or not math.isfinite(size) or 1e-2 <= abs(size) < 1e4:
+        return 0
+    return 3 * math.floor(math.log10(abs(size)) / 3 + 1e-9)
+
+
+def with_power(power: int, unit: str) -> str:
+    """The unit of numbers from which 10^power was taken out, e.g. "10⁶ counts"."""
+    return f"10{superscript(power)} {unit}".strip() if power else unit
 
 
 def nice(limit: float) -> float:
