@@ -17,7 +17,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "formats"))
 import synthetic_measurements as synthetic
 
-from xsim.exposure import Axis, Dose, Measurement
+from xsim.exposure import Axis, Dose, Measurement, Truth
 from xsim.report import figures, text
 from xsim.report.html import ReportInput, flattened, render, total, write
 from xsim.report.panels import Curves, Line, Picture, in_rows
@@ -184,17 +184,26 @@ def test_an_absorption_spectrum_has_poisson_errors():
     assert abs(pulls.std() - 1) < 4 / np.sqrt(2 * len(pulls))
 
 
-def test_fluorescence_maps_count_the_window_of_each_line_beside_its_truth():
+def test_fluorescence_maps_count_the_window_of_each_element_beside_its_photons():
     measurement = synthetic.fluorescence()
-    lines = {"Fe Ka": 6404.0, "Au La": 9713.0}
-    measurement = changed(measurement, geometry={"lines [eV]": lines})
-    rows = rows_of(measurement)
+    lines = Axis("line", np.array(["S KL3", "Fe KL3", "Fe KM3", "Au M5N7", "Au L3M5", "elastic"]))
+    axes = measurement.frames.axes
+    maps = {name: Truth(np.full((12, 16), k), axes, "photon") for k, name in enumerate(("line_Fe_K", "line_Au_L"))}
+    truth = {
+        "line_energies": Truth(np.array([2307.0, 6404.0, 7058.0, 2122.0, 9713.0, 12000.0]), (lines,), "eV"),
+        "line_photons": Truth(np.array([5.0, 90.0, 10.0, 40.0, 70.0, 1e9]), (lines,), "photon"),
+        "line_Au_M": Truth(np.zeros((12, 16)), axes, "photon"), **maps,
+    }  # fmt: skip
+    rows = rows_of(changed(measurement, truth=truth))
+    assert [row[0].title for row in rows] == ["Measured · Fe K, 6.40 keV", "Measured · Au L, 9.71 keV"]
     channels = measurement.axes[0].values
-    window = (channels >= 6404 - 120) & (channels <= 6404 + 120)
+    window = np.abs(channels - 6404) <= 130
     np.testing.assert_array_equal(rows[0][0].values, measurement.counts.reshape(12, 16, -1)[..., window].sum(-1))
-    assert "Fe" in rows[0][1].title
-    assert "Au" in rows[1][1].title
-    np.testing.assert_array_equal(rows[1][1].values, measurement.truth["Au area density"].values)
+    assert "Fe K" in rows[0][1].title
+    assert rows[0][1].values[0, 0] == 0
+    assert rows[1][1].values[0, 0] == 1
+    spectrum = rows[0][2]
+    np.testing.assert_array_equal(spectrum.lines[0].y, measurement.counts.sum(axis=0))
 
 
 def test_fluorescence_without_named_lines_finds_the_peaks():

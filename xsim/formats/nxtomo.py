@@ -3,6 +3,9 @@
 `instrument/detector/data` [n, y, x] int32, `image_key` 0 projection / 1 flat / 2 dark / 3 invalid, `rotation_angle`
 [deg], pixel sizes at the specimen [m]. Read by nxtomo, tomoscan, httomo, silx. A series over several energies keeps
 the energy of each frame in `beam/incident_energy` [keV]. Definition: https://manual.nexusformat.org (NXtomo 2.0).
+
+The rotation axis is vertical (y, along the columns of an image), as readers take it; the angle is the right-handed
+rotation of the specimen about +y in xsim's axes.
 """
 
 from __future__ import annotations
@@ -28,7 +31,11 @@ class NXtomo:
 
     def accepts(self, measurement: Measurement) -> str:
         """Why this measurement cannot be written so; empty if it can."""
-        return "" if is_image(measurement) else "its frames are not images [y, x]"
+        if not is_image(measurement):
+            return "its frames are not images [y, x]"
+        if len(tilt_axes(measurement)) > 1:
+            return "it is tilted about more than one axis"
+        return "it is tilted about x, and readers take the vertical axis" if _about_x(measurement) else ""
 
     def write(self, measurement: Measurement, path: Path | str, provenance: dict[str, Any]) -> None:
         """Write `measurement` to `path`. Raises FileError if its geometry lacks the pixel size."""
@@ -52,7 +59,8 @@ class NXtomo:
                 put(detector, "distance", float(distance), "m")
             put(detector, "count_time", np.asarray(frames["time"], np.float64), "s")
             part = sample(entry, measurement)
-            tilt = np.asarray(frames.columns.get("tilt", np.zeros(len(frames))), np.float64)
+            names = tilt_axes(measurement)
+            tilt = np.asarray(frames[names[0]] if names else np.zeros(len(frames)), np.float64)
             angle = put(part, "rotation_angle", np.degrees(tilt), "degree")
             _positions(part, measurement)
             self._beam(entry, instrument, measurement)
@@ -69,6 +77,16 @@ class NXtomo:
         energy = np.unique(measurement.frames["energy"]) / 1e3
         value = float(energy[0]) if len(energy) == 1 else measurement.frames["energy"] / 1e3
         link(group(entry, "beam", "NXbeam"), "incident_energy", put(beam, "incident_energy", value, "keV"))
+
+
+def tilt_axes(measurement: Measurement) -> list[str]:
+    """Names of the scan axes that are angles."""
+    return [axis.name for axis in measurement.frames.axes if axis.unit == "rad"]
+
+
+def _about_x(measurement: Measurement) -> bool:
+    scans = measurement.settings.get("scan") or []
+    return any(isinstance(scan, dict) and scan.get("kind") == "tilts" and scan.get("axis") == "x" for scan in scans)
 
 
 def _image_key(measurement: Measurement) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 
 from xsim.exposure import Array, Axis, Measurement
 from xsim.report.diffraction import diffraction_view, saxs_view
+from xsim.report.fluorescence import fluorescence_view
 from xsim.report.panels import Curves, Line
 from xsim.report.parts import (
     Rows,
@@ -25,7 +26,7 @@ from xsim.report.parts import (
     same_scale,
     with_truth,
 )  # fmt: skip
-from xsim.report.spectra import absorption_view, fluorescence_view, stack_spectrum
+from xsim.report.spectra import absorption_view, stack_spectrum
 
 
 def rows_of(measurement: Measurement) -> Rows:
