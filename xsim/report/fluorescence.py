@@ -44,8 +44,9 @@ def fluorescence_view(measurement: Measurement) -> list[list[Panel]]:
         rows.append(row)
     marks = {window.label or f"{window.energy:.2f} keV": window.energy for window in windows}
     label = f"{measurement.counts_unit} / channel"
-    spectrum = Curves("Sum of all points", "photon energy [keV]", label, (Line("measured", keV, total),), log_y=True,
-                      marks=marks)  # fmt: skip
+    shown = keV <= 1.05 * float(np.max(measurement.frames["energy"])) / 1e3
+    line = Line("measured", keV[shown], total[shown])
+    spectrum = Curves("Sum of all points", "photon energy [keV]", label, (line,), log_y=True, marks=marks)
     rows = rows or [[]]
     rows[0].append(spectrum)
     return rows
