@@ -140,3 +140,25 @@ def test_xsim_simulate_can_be_called_whatever_was_imported_first(order: str) -> 
 
 def test_simulate_is_the_function_of_its_room() -> None:
     assert "specimen" in inspect.signature(simulate).parameters
+
+
+def test_a_script_without_a_main_guard_may_use_workers(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"""
+import sys
+sys.path[:0] = [{str(Path(__file__).resolve().parents[2])!r}, {str(Path(__file__).parent)!r}]
+from fake_instrument import FakeInstrument
+import xsim.simulate
+print("once")
+print(xsim.simulate(None, FakeInstrument(), 3, name="txm", workers=2).counts.sum())
+"""
+    )
+    out = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True).stdout
+    assert out.split() == ["once", str(run().counts.sum())]
+
+
+def test_no_state_is_left_behind_by_workers(tmp_path: Path) -> None:
+    with Workers(2, tmp_path) as pool:
+        run(workers=pool)
+    assert list(tmp_path.iterdir()) == []

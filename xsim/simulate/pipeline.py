@@ -64,7 +64,9 @@ def simulate(
         store = _Store(len(frames), name, scratch)
         pieces = [frames.take(slice(start, start + rows)) for start in range(0, len(frames), rows)]
         try:
-            for piece, result in zip(pieces, pool.map(_record, job, pieces), strict=True):
+            results = pool.map(_record, job, pieces)
+            dose = _dose(specimen, prepared.illuminate(frames))  # while the workers are at theirs
+            for piece, result in zip(pieces, results, strict=True):
                 store.add(piece, result)
                 if progress is not None:
                     progress(store.done, len(frames))
@@ -73,7 +75,6 @@ def simulate(
                 pool.__exit__()
         said.extend(store.said)
         said.extend(_emptiness(store, name))
-        dose = _dose(specimen, prepared.illuminate(frames))
     detector_axes = tuple(store.axes)
     return Measurement(
         name=name,

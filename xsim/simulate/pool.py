@@ -10,15 +10,18 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from types import ModuleType
 from typing import Any
 
 from xsim.errors import RangeError, XsimWarning
@@ -53,38 +56,58 @@ class Workers:
             self._executor = None
 
     def map(self, task: Task, state: Any, pieces: list[Any]) -> Iterator[Any]:
-        """`task(state, piece)` for every piece, in order; few results wait at any time."""
-        if self.count == 1 or len(pieces) < 2:
-            for piece in pieces:
-                yield task(state, piece)
-            return
-        with NamedTemporaryFile(prefix=".xsim-", suffix=".state", dir=self.scratch) as file:
-            pickle.dump(state, file, protocol=5)
-            file.flush()
-            yield from self._ordered(task, file.name, pieces)
+        """`task(state, piece)` for every piece, in order; few results wait at any time.
 
-    def _ordered(self, task: Task, path: str, pieces: Iterable[Any]) -> Iterator[Any]:
-        waiting: deque[Future[Any]] = deque()
-        try:
-            for piece in pieces:
-                waiting.append(self._submit(task, path, piece))
-                if len(waiting) > 2 * self.count:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool as error:
-            error.add_note("a worker process ended: out of memory, or a script that starts one outside __main__")
-            raise
-        finally:
-            for future in waiting:
-                future.cancel()
+        Other processes begin at once, before the first result is asked for.
+        """
+        if self.count == 1 or len(pieces) < 2:
+            return (task(state, piece) for piece in pieces)
+        file = NamedTemporaryFile(prefix=".xsim-", suffix=".state", dir=self.scratch)  # noqa: SIM115  (closed when drained)
+        pickle.dump(state, file, protocol=5)
+        file.flush()
+        ahead = 2 * self.count
+        waiting = deque(self._submit(task, file.name, piece) for piece in pieces[:ahead])
+        rest = (partial(self._submit, task, file.name, piece) for piece in pieces[ahead:])
+        return _drained(waiting, rest, file)
 
     def _submit(self, task: Task, path: str, piece: Any) -> Future[Any]:
         if self._executor is None:
             self._executor = ProcessPoolExecutor(self.count, get_context("spawn"), initializer=_start)
-            with _limited_threads(max(1, (os.cpu_count() or 1) // self.count)):
-                return self._executor.submit(_work, task, path, piece)  # the processes start here
-        return self._executor.submit(_work, task, path, piece)
+        share = max(1, (os.cpu_count() or 1) // self.count)
+        with _limited_threads(share), _hidden_main():  # any submission may start a process
+            return self._executor.submit(_work, task, path, piece)
+
+
+def _drained(waiting: deque[Future[Any]], rest: Iterable[Callable[[], Future[Any]]], file: Any) -> Iterator[Any]:
+    """The results in order; for each one taken, one more piece is handed out. `file` is removed at the end."""
+    try:
+        for submit in rest:
+            yield waiting.popleft().result()
+            waiting.append(submit())
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        error.add_note("a worker process ended by itself: most often the machine is out of memory; try fewer workers")
+        raise
+    except AttributeError as error:
+        if "__main__" in str(error):
+            error.add_note("classes of your own that workers need belong in a module that they can import")
+        raise
+    finally:
+        for future in waiting:
+            future.cancel()
+        file.close()
+
+
+@contextmanager
+def _hidden_main() -> Iterator[None]:
+    """Processes started inside do not run the user's script again, which would start processes without end."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager
