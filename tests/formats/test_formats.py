@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -308,9 +309,14 @@ def test_a_run_is_read_by_instrument_name_and_a_wrong_name_lists_the_right_ones(
     written("cdi", tmp_path)
     with pytest.raises(FileError, match="not a finished run"):
         run_reader.instrument_files(tmp_path)
-    (tmp_path / "run.json").write_text("{}")
-    shutil.copy(tmp_path / "stxm.nxs", tmp_path / "truth.h5")
-    assert list(run_reader.instrument_files(tmp_path)) == ["cdi", "stxm"]
+    for wrong in ("{}", "nonsense", '{"instruments": {"cdi": {}}}', "[]"):
+        (tmp_path / "run.json").write_text(wrong)
+        with pytest.raises(FileError, match="not the record of a run"):
+            run_reader.instrument_files(tmp_path)
+    record = {"instruments": {"stxm": {"file": "stxm.nxs"}, "cdi": {"file": "cdi.cxi"}}}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    shutil.copy(tmp_path / "stxm.nxs", tmp_path / "stxm.nexus.nxs")  # an export beside the run's own files
+    assert list(run_reader.instrument_files(tmp_path)) == ["stxm", "cdi"]
     assert run_reader.read_instrument(tmp_path, "cdi").kind == "cdi"
     with pytest.raises(UnknownNameError, match="stxm"):
         run_reader.read_instrument(tmp_path, "stx")

@@ -27,7 +27,7 @@ MASK_INVALID = 1
 
 
 class CXI:
-    """Writes and describes the format."""
+    """CXI 1.6 = NXcxi_ptycho: frames of ptychography, coherent diffraction, single particles."""
 
     kind = "cxi"
     suffix = ".cxi"

@@ -19,7 +19,7 @@ from xsim.formats._record import write_record
 
 
 class Nexus:
-    """Writes and describes the format."""
+    """Plain NeXus: one NXentry with one NXdata; holds any measurement."""
 
     kind = "nexus"
     suffix = ".nxs"

@@ -19,7 +19,7 @@ from xsim.formats._scattering import radial_curve
 
 
 class NXcanSAS:
-    """Writes and describes the format."""
+    """NXcanSAS: a reduced small-angle curve I(Q) with errors (export)."""
 
     kind = "nxcansas"
     suffix = ".h5"

@@ -19,7 +19,7 @@ from xsim.formats._record import write_record
 
 
 class NXfluo:
-    """Writes and describes the format."""
+    """NXfluo: fluorescence spectra and maps, [y, x, channel]."""
 
     kind = "nxfluo"
     suffix = ".nxs"

@@ -20,7 +20,7 @@ from xsim.formats._record import write_record
 
 
 class NXsas:
-    """Writes and describes the format."""
+    """NXsas: small- and wide-angle scattering frames."""
 
     kind = "nxsas"
     suffix = ".nxs"

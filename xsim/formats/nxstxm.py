@@ -19,7 +19,7 @@ from xsim.formats._record import write_record
 
 
 class NXstxm:
-    """Writes and describes the format."""
+    """NXstxm: scanning transmission images and spectro-stacks, [energy, y, x]."""
 
     kind = "nxstxm"
     suffix = ".nxs"

@@ -23,7 +23,7 @@ from xsim.formats._record import write_record
 
 
 class NXtomo:
-    """Writes and describes the format."""
+    """NXtomo: full-field images and tilt series."""
 
     kind = "nxtomo"
     suffix = ".nxs"

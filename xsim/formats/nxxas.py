@@ -20,7 +20,7 @@ from xsim.formats._spectrum import absorbance
 
 
 class NXxas:
-    """Writes and describes the format."""
+    """NXxas: an absorption spectrum."""
 
     kind = "nxxas"
     suffix = ".nxs"

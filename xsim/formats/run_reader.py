@@ -40,15 +40,19 @@ def read_provenance(path: Path | str) -> dict[str, Any]:
 
 
 def instrument_files(run: Path | str) -> dict[str, Path]:
-    """Instrument name -> its file, of a finished run directory (one with `run.json`)."""
+    """Instrument name -> its file, of a finished run directory, as its `run.json` lists them. Raises FileError."""
     run = Path(run)
-    if not (run / "run.json").is_file():
+    record = run / "run.json"
+    if not record.is_file():
         raise FileError("not a finished run", value=str(run), cure="give a directory that holds run.json")
-    found = {}
-    for path in sorted(run.iterdir()):
-        if path.suffix in (".nxs", ".cxi", ".h5") and path.name != "truth.h5":
-            found[path.stem] = path
-    return found
+    try:
+        instruments = json.loads(record.read_text(encoding="utf-8"))["instruments"]
+        return {name: run / entry["file"] for name, entry in instruments.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        cure = "run the scenario again"
+        raise FileError(
+            "not the record of a run", value=str(record), allowed='"instruments" with "file"', cure=cure
+        ) from None
 
 
 def read_instrument(run: Path | str, name: str) -> Measurement:

@@ -20,7 +20,7 @@ from xsim.formats.nxxas import NXxas
 
 
 class XDI:
-    """Writes and describes the format."""
+    """XDI: an absorption spectrum as text (export)."""
 
     kind = "xdi"
     suffix = ".xdi"
