@@ -18,7 +18,20 @@ from xsim.waves.grid import Grid
 
 SHAPES = {kind: cls.example() for kind, cls in discover("shapes").items()}
 #: rasters that are exact up to round-off; the others carry small sampling errors on the outline
-EXACT_SLICE = {"sphere", "core_shell", "box", "cube", "octahedron", "truncated_octahedron", "icosahedron", "voxels"}
+EXACT_SLICE = {
+    "sphere",
+    "core_shell",
+    "box",
+    "cube",
+    "octahedron",
+    "truncated_octahedron",
+    "icosahedron",
+    "voxels",
+    "atoms",
+}
+#: bodies whose parts may overlap (balls of bonded atoms), so that they are not of uniform density
+UNEVEN = {"atoms"}
+UNIFORM = pytest.mark.parametrize("shape", [s for k, s in SHAPES.items() if k not in UNEVEN], ids=lambda s: s.kind)
 EVERY = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
 
 
@@ -57,7 +70,7 @@ def test_form_factor_of_minus_q_is_the_conjugate(shape: Any) -> None:
     assert np.all(np.abs(f) <= shape.volume * (1 + 1e-12))
 
 
-@EVERY
+@UNIFORM
 def test_form_factor_is_the_transform_of_what_contains_says(shape: Any) -> None:
     rng = np.random.default_rng(2)
     points = rng.uniform(-1, 1, (200_000, 3)) * shape.radius
@@ -98,7 +111,7 @@ def test_slabs_add_up_to_the_whole_and_never_exceed_their_height(
     np.testing.assert_allclose(np.sum(parts, axis=0), whole, atol=2e-7 * shape.radius)
     for part, low, high in zip(parts, planes, planes[1:], strict=False):
         assert part.min() >= 0
-        assert part.max() <= (high - low) * (1 + 1e-9)
+        assert part.max() <= (high - low) * (1 + 1e-9) or shape.kind in UNEVEN
     assert raster(shape, poses, grid, z + 1.1 * shape.radius, np.inf).max() == 0
 
 
@@ -123,9 +136,9 @@ def test_fourier_slice_with_pixel_window_and_aliases(shape: Any) -> None:
 
 @EVERY
 def test_scale_and_rotation_of_a_pose_equal_those_of_the_form_factor(shape: Any) -> None:
-    pixel = shape.radius / 10
+    pixel = shape.radius / 40
     poses = one_pose(8, 0.0, 0.7)
-    grid = Grid((32, 32), pixel)
+    grid = Grid((96, 96), pixel)
     image = raster(shape, poses, grid)
     q = np.array([0.9 / shape.radius, -0.5 / shape.radius, 0.0])
     phase = np.exp(-1j * (q[0] * grid.x[None, :] + q[1] * grid.y[:, None]))

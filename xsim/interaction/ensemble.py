@@ -20,11 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from xsim.constants import wavenumber
 from xsim.errors import RangeError, ValidityWarning
-from xsim.specimen.amplitude import is_isotropic
+from xsim.specimen.amplitude import Body, copy_amplitude, is_isotropic
 from xsim.specimen.population import Population
-from xsim.specimen.specimen import Specimen, contrast
+from xsim.specimen.specimen import Specimen
 
 FloatArray = NDArray[np.float64]
 
@@ -113,9 +112,8 @@ def _warn_if_nested(child: Population, chosen: list[Population]) -> None:
 
 
 def _group_cross_section(group: Coherent, q: FloatArray, energy: float) -> FloatArray:
-    k = wavenumber(energy)
     scales = group.scales
-    weights = [-contrast(p.material, p.host, energy) * k**2 / (2 * np.pi) for p in group.parts]
+    bodies = [copy_amplitude(p, energy) for p in group.parts]
     isotropic = all(is_isotropic(p.shape) for p in group.parts)
     reach = float(q.max() * scales.max())
     if not isotropic and reach * group.radius > MAX_QR:
@@ -126,34 +124,34 @@ def _group_cross_section(group: Coherent, q: FloatArray, energy: float) -> Float
             cure='choose smaller particles with "populations", a shorter q range, or interference = "explicit"',
         )
     if scales.size == 1 or np.ptp(scales) == 0:
-        return scales.size * scales[0] ** 6 * _averaged(group, weights, q * scales[0], isotropic)
+        return scales.size * scales[0] ** 6 * _averaged(group, bodies, q * scales[0], isotropic)
     table_q = np.linspace(0, reach, max(400, math.ceil(reach * group.radius / math.pi * SAMPLES_PER_FRINGE)))
-    curve = CubicSpline(table_q, _averaged(group, weights, table_q, isotropic))
+    curve = CubicSpline(table_q, _averaged(group, bodies, table_q, isotropic))
     total = np.zeros_like(q)
     for s in scales:  # in their fixed order, so that the sum keeps its bits
         total += s**6 * curve(q * s)
     return np.maximum(total, 0.0)
 
 
-def _averaged(group: Coherent, weights: list[complex], q: FloatArray, isotropic: bool) -> FloatArray:
+def _averaged(group: Coherent, bodies: list[Body], q: FloatArray, isotropic: bool) -> FloatArray:
     """<|sum of c F|^2> [m^2] at q (n,) for particles of scale 1."""
     if isotropic:
         vectors = np.stack([np.zeros_like(q), np.zeros_like(q), q], axis=-1)
-        return _intensity(group, weights, vectors)
+        return _intensity(bodies, vectors)
     out = np.empty_like(q)
     # few sets of directions: q is taken in bands that share the order its largest member needs
     order = np.minimum(MAX_QR + 16, 16 * np.ceil((q * group.radius + 8) / 16)).astype(int)
     for n in np.unique(order):
         directions, share = _directions(int(n))
         for i in np.flatnonzero(order == n):
-            out[i] = np.sum(share * _intensity(group, weights, q[i] * directions))
+            out[i] = np.sum(share * _intensity(bodies, q[i] * directions))
     return out
 
 
-def _intensity(group: Coherent, weights: list[complex], vectors: FloatArray) -> FloatArray:
+def _intensity(bodies: list[Body], vectors: FloatArray) -> FloatArray:
     amplitude: Any = 0
-    for p, weight in zip(group.parts, weights, strict=True):
-        amplitude = amplitude + weight * np.asarray(p.shape.form_factor(vectors))
+    for body in bodies:
+        amplitude = amplitude + body(vectors)
     return np.asarray(amplitude.real**2 + amplitude.imag**2)
 
 

@@ -8,24 +8,33 @@ of X-Rays (Wiley, 1955).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xsim.constants import wavenumber
+from xsim.errors import RangeError
 from xsim.specimen.population import Population
 
 Array = NDArray[Any]
+Body = Callable[[Any], Any]  # q (..., 3) [rad/m] in the shape's frame -> complex (...)
 
 #: q vectors handled together: bounds the memory of a block of form factors
 BLOCK = 16384
 
 
-def scattering_volume(population: Population, q: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """The sum over the copies [m^3] for q (..., 3) [rad/m]; shape of q without its last axis."""
+def scattering_volume(
+    population: Population, q: NDArray[np.float64], body: Body | None = None
+) -> NDArray[np.complex128]:
+    """The sum over the copies [m^3] for q (..., 3) [rad/m]; shape of q without its last axis.
+
+    body: what to sum for one copy in its own frame instead of its form factor, in units of its own.
+    """
     flat = np.ascontiguousarray(np.asarray(q, np.float64).reshape(-1, 3))
     out = np.zeros(len(flat), np.complex128)
-    balls = _as_balls(population)
+    balls = _as_balls(population) if body is None else None
     if balls is not None:
         from xsim.specimen.kernels_sum import ball_sum
 
@@ -37,8 +46,36 @@ def scattering_volume(population: Population, q: NDArray[np.float64]) -> NDArray
     for start in range(0, len(flat), BLOCK):
         block = flat[start : start + BLOCK]
         for members in groups:
-            out[start : start + BLOCK] += _group(population, members, block)
+            out[start : start + BLOCK] += _group(population, members, block, body or population.shape.form_factor)
     return out.reshape(np.asarray(q).shape[:-1])
+
+
+def copy_amplitude(population: Population, energy: float) -> Body:
+    """Born amplitude [m] of one copy of scale 1, as a function of q in its own frame; host subtracted.
+
+    A shape that has an `amplitude(q, energy)` of its own (atoms) scatters with that, less what it displaces.
+    """
+    from xsim.specimen.specimen import contrast
+
+    shape, host = population.shape, population.host
+    factor = wavenumber(energy) ** 2 / (2 * np.pi)
+    if not scatters_by_itself(shape):
+        weight = -contrast(population.material, host, energy) * factor
+        return lambda q: weight * np.asarray(shape.form_factor(q))
+    if np.any(population.poses.scales != 1):
+        worst = float(population.poses.scales[np.argmax(np.abs(population.poses.scales - 1))])
+        raise RangeError(
+            f"{population.name}: atoms cannot be scaled", field="size", value=worst, allowed="1", cure="leave size out"
+        )
+    if host is None:
+        return lambda q: np.asarray(shape.amplitude(q, energy))
+    displaced = contrast(host, None, energy) * factor
+    return lambda q: np.asarray(shape.amplitude(q, energy)) + displaced * np.asarray(shape.form_factor(q))
+
+
+def scatters_by_itself(shape: Any) -> bool:
+    """Whether the shape knows its own scattering amplitude, instead of being filled with a material."""
+    return hasattr(shape, "amplitude")
 
 
 def is_isotropic(shape: Any) -> bool:
@@ -67,12 +104,12 @@ def _groups(population: Population) -> list[Array]:
     return [parts[g] for g in np.argsort(first, kind="stable")]
 
 
-def _group(population: Population, members: Array, q: Array) -> Array:
+def _group(population: Population, members: Array, q: Array, body: Body) -> Array:
     from xsim.specimen.kernels_sum import phase_sum
 
     poses = population.poses
     scale, rotation = poses.scales[members[0]], poses.rotations[members[0]]
     # R^T q without BLAS, whose order of additions depends on the number of rows
     own = np.stack([sum(q[:, i] * rotation[i, j] for i in range(3)) for j in range(3)], axis=-1) * scale
-    factor = scale**3 * np.asarray(population.shape.form_factor(own))
+    factor = scale**3 * np.asarray(body(own))
     return np.asarray(factor * phase_sum(q, np.ascontiguousarray(poses.positions[members])))

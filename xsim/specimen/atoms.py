@@ -1,6 +1,6 @@
 """Atoms from a PDB or mmCIF file, and the X-rays that they scatter.
 
-    f(q, E) = -r_e sum_e [f0_e(|q|) + f1_e(E) - Z_e - i f2_e(E)] e^(-B_e q^2/16 pi^2) sum_{j in e} o_j exp(-i q.r_j)   [m]
+    f(q, E) = -r_e sum_e [f0_e(|q|) + f1_e(E) - Z_e - i f2_e(E)] e^(-B_e q^2/16 pi^2) sum_{j in e} o_j exp(-i q.r_j)
 
 in the convention n = 1 - delta + i beta, forward transform exp(-i q.r): the limit of the Born amplitude of a material
 for many atoms. Independent, spherical, neutral atoms: f0 from the International Tables C (1992), 6.1.1.4, by way of
@@ -30,12 +30,11 @@ from xsim.registry import unknown
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
+Method = Literal["auto", "direct", "nufft"]
 
 ANGSTROM = 1e-10
 #: accuracy asked of the non-uniform FFT, relative to the sum of the weights
 EPS = 1e-8
-#: atoms times q vectors up to which the direct sum is as fast
-DIRECT = 2_000_000
 #: end of the tabulated form factors [rad/m]
 Q_MAX = 8 * np.pi / ANGSTROM
 
@@ -62,7 +61,7 @@ class AtomicStructure:
     b: FloatArray = field(repr=False)
 
     @staticmethod
-    def from_file(path: str | Path, selection: Selection = Selection()) -> AtomicStructure:  # noqa: B008  (frozen)
+    def from_file(path: str | Path, selection: Selection = Selection()) -> AtomicStructure:
         """Read PDB or mmCIF (also .gz); kept for next time. Raises FileError or UnknownNameError."""
         file = Path(path)
         if not file.is_file():
@@ -94,9 +93,7 @@ class AtomicStructure:
         """Distance of the farthest atom from the centre of mass [m]."""
         return float(np.sqrt((self.positions**2).sum(axis=1).max()))
 
-    def amplitude(
-        self, q: FloatArray, energy: float, *, method: Literal["auto", "direct", "nufft"] = "auto", b: bool = False
-    ) -> ComplexArray:
+    def amplitude(self, q: FloatArray, energy: float, *, method: Method = "auto", b: bool = False) -> ComplexArray:
         """Scattering amplitude f [m] in vacuum at q (..., 3) [rad/m] and photon `energy` [eV]; b: with B factors."""
         q = np.asarray(q, np.float64)
         flat = np.ascontiguousarray(q.reshape(-1, 3))
@@ -108,12 +105,11 @@ class AtomicStructure:
                 ValidityWarning,
                 stacklevel=2,
             )
-        direct = method == "direct" or (method == "auto" and len(self) * len(flat) <= DIRECT)
         total = np.zeros(len(flat), np.complex128)
         for symbol in np.unique(self.symbols).tolist():
             mine = self.symbols == symbol
-            where, weight = np.ascontiguousarray(self.positions[mine]), self.occupancy[mine]
-            phases = _direct(flat, where, weight) if direct else _nufft(flat, where, weight)
+            where, weight = self.positions[mine], self.occupancy[mine]
+            phases = phase_sum(flat, where, weight, method)
             factor = atomic_factor(symbol, square, energy)
             if b:
                 factor = factor * np.exp(-np.average(self.b[mine], weights=weight) * square / (16 * np.pi**2))
@@ -135,12 +131,23 @@ def atomic_factor(symbol: str, q_square: FloatArray, energy: float) -> ComplexAr
     return np.asarray(f0 + (float(f1) - entry.z) - 1j * float(f2))
 
 
-def _direct(q: FloatArray, positions: FloatArray, weights: FloatArray) -> ComplexArray:
+def phase_sum(q: FloatArray, positions: FloatArray, weights: FloatArray, method: Method = "auto") -> ComplexArray:
+    """sum_j w_j exp(-i q.r_j) for q (m, 3) [rad/m], positions (n, 3) [m]; "auto" takes the faster of the two ways."""
+    if method == "nufft" or (method == "auto" and _nufft_cost(q, positions) < len(q) * len(weights)):
+        return _nufft(q, positions, weights)
     from xsim.specimen.kernels.atom_sums import weighted_phase_sum
 
     out: ComplexArray = np.empty(len(q), np.complex128)
-    weighted_phase_sum(q, positions, np.ascontiguousarray(weights), out)
+    weighted_phase_sum(q, np.ascontiguousarray(positions), np.ascontiguousarray(weights), out)
     return out
+
+
+def _nufft_cost(q: FloatArray, positions: FloatArray) -> float:
+    """Rough cost in terms of the direct sum: its grid has (2 size x width of q / pi)^3 points, which may be huge."""
+    if not len(q):
+        return np.inf
+    grid = float(np.prod(np.ptp(positions, axis=0) * np.ptp(q, axis=0) / np.pi + 20))
+    return 5 * grid + 100 * (len(q) + len(positions))
 
 
 def _nufft(q: FloatArray, positions: FloatArray, weights: FloatArray) -> ComplexArray:

@@ -99,14 +99,17 @@ class Specimen:
 
     def amplitude(self, q: FloatArray, energy: float) -> NDArray[np.complex128]:
         """Born amplitude f [m] of the populations at q (..., 3) [rad/m] and photon `energy` [eV], host subtracted."""
-        from xsim.specimen.amplitude import scattering_volume
+        from xsim.specimen.amplitude import copy_amplitude, scattering_volume, scatters_by_itself
 
         q = np.asarray(q, np.float64)
         total = np.zeros(q.shape[:-1], np.complex128)
+        own = np.zeros(q.shape[:-1], np.complex128)
         for p in self.populations:
-            if len(p):
+            if len(p) and scatters_by_itself(p.shape):
+                own += scattering_volume(p, q, copy_amplitude(p, energy))
+            elif len(p):
                 total += -contrast(p.material, p.host, energy) * scattering_volume(p, q)
-        return constants.wavenumber(energy) ** 2 / (2 * np.pi) * total
+        return constants.wavenumber(energy) ** 2 / (2 * np.pi) * total + own
 
     def rotated(self, rotation: FloatArray) -> Specimen:
         """The specimen turned exactly about the origin by `rotation` (3, 3), laboratory frame."""
