@@ -56,15 +56,24 @@ def transfer_function(
     distance [m]; band: keep frequencies up to this fraction of Nyquist (a circle), cut the rest; tilt (qx, qy)
     [rad/m]: carrier of a tilted plane wave that was divided out of the field, so that it stays periodic.
     """
-    k = wavenumber(energy)
     qy, qx = grid.frequencies()
-    kept = qx**2 + qy**2 <= (band * np.pi / grid.pixel) ** 2 if band < 1 else np.ones(grid.shape, bool)
+    mirrors = None
+    if tilt == (0.0, 0.0):  # even in both frequencies: a quarter is computed and mirrored
+        ny, nx = grid.shape
+        mirrors = np.ix_(np.minimum(np.arange(ny), -np.arange(ny) % ny), np.minimum(np.arange(nx), -np.arange(nx) % nx))
+        qy, qx = qy[: ny // 2 + 1], qx[:, : nx // 2 + 1]
+    own2 = qx**2 + qy**2
     q2 = (qx + tilt[0]) ** 2 + (qy + tilt[1]) ** 2
+    k = wavenumber(energy)
     if paraxial:
-        return np.where(kept, np.exp(-0.5j * distance / k * q2), 0)
-    kept &= q2 < k * k
-    root = np.sqrt(np.where(kept, k * k - q2, 0.0))
-    return np.where(kept, np.exp(-1j * distance * q2 / (root + k)), 0)  # sqrt(k^2-q^2) - k without cancellation
+        kernel = np.exp(-0.5j * distance / k * q2)
+    else:
+        root = np.sqrt(np.maximum(k * k - q2, 0.0))
+        kernel = np.exp(-1j * distance * q2 / (root + k))  # sqrt(k^2 - q^2) - k without cancellation
+        kernel[q2 >= k * k] = 0
+    if band < 1:
+        kernel[own2 > (band * np.pi / grid.pixel) ** 2] = 0
+    return kernel if mirrors is None else kernel[mirrors]
 
 
 def propagate(
