@@ -165,6 +165,8 @@ def exit_wave(
     if not plane_wave:
         wave = step.propagate(wave, z_out - z)
     common = np.exp(-1j * sum((n * t for n, t in zip(index, slabs.uniform, strict=True)), 0j))
+    if not isinstance(wave, np.ndarray):
+        return wave * complex(common)
     wave *= complex(common)
     return wave
 
@@ -223,9 +225,7 @@ def _start(incident: Any, grid: Grid, dtype: Any) -> Any:
         return np.full(grid.shape, incident, dtype)
     if tuple(incident.shape[-2:]) != tuple(grid.shape):
         raise SamplingError("wave and grid differ in shape", value=tuple(incident.shape), allowed=str(grid.shape))
-    if array_namespace(incident) is np:
-        return np.array(incident, dtype)
-    return incident.clone() if hasattr(incident, "clone") else incident.copy()
+    return np.array(incident, dtype) if isinstance(incident, np.ndarray) else incident
 
 
 def _transmit(wave: Any, slab: Slab, index: list[complex]) -> Any:
@@ -236,11 +236,10 @@ def _transmit(wave: Any, slab: Slab, index: list[complex]) -> Any:
 
         _passes.transmit(wave, slab.excess, np.array(index), slab.row, slab.column)
         return wave
-    excess = like(slab.excess, wave)
-    phase = sum(n * t for n, t in zip(index, excess, strict=True))
-    factor = xp.ones(wave.shape[-2:], dtype=wave.dtype, device=wave.device)
-    factor[slab.box] = xp.exp(-1j * phase)
-    return wave * factor
+    phase = sum(n * t.astype(np.float64) for n, t in zip(index, slab.excess, strict=True))
+    factor = np.ones(wave.shape[-2:], np.complex64 if str(wave.dtype).endswith("complex64") else np.complex128)
+    factor[slab.box] = np.exp(-1j * phase)
+    return wave * like(factor, wave)
 
 
 def _crop(excess: dict[int, NDArray[np.float64]], z: float, dtype: Any) -> Slab:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xsim.constants import wavenumber
-from xsim.waves.fft import array_namespace
+from xsim.waves.fft import array_namespace, as_complex
 
 if TYPE_CHECKING:
     from xsim.matter.material import Material
@@ -42,4 +42,4 @@ def transmission(thickness: Mapping[Material, Any], energy: float, dtype: Any = 
     xp = array_namespace(phase)
     if xp is np:
         return np.exp(-1j * np.asarray(phase) - np.asarray(loss)).astype(dtype)
-    return xp.exp(-1j * phase - loss)
+    return xp.exp(-1j * as_complex(phase) - as_complex(loss))

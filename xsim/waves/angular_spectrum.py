@@ -91,6 +91,9 @@ def propagate(
     check_distance(grid, energy, distance, band)
     spectrum = fft2(amplitude)
     single = str(spectrum.dtype).endswith("complex64")
-    kernel = transfer_function(grid, energy, distance, paraxial=paraxial, band=band)
-    spectrum *= like(kernel, spectrum, np.complex64 if single else np.complex128)
-    return ifft2(spectrum, overwrite=True)
+    kernel: Any = transfer_function(grid, energy, distance, paraxial=paraxial, band=band)
+    kernel = like(kernel, spectrum, np.complex64 if single else np.complex128)
+    if isinstance(spectrum, np.ndarray):
+        spectrum *= kernel
+        return ifft2(spectrum, overwrite=True)
+    return ifft2(spectrum * kernel)

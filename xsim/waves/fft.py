@@ -41,6 +41,14 @@ def like(values: Any, array: Any, dtype: Any = None) -> Any:
     return values if xp is np else xp.asarray(values, device=array.device)
 
 
+def as_complex(array: Any) -> Any:
+    """A real or complex array of any library as a complex one of the same precision."""
+    xp = array_namespace(array)
+    if hasattr(xp, "astype"):
+        return xp.astype(array, xp.complex64 if str(array.dtype).endswith(("float32", "complex64")) else xp.complex128)
+    return array + 0j
+
+
 def thread_count() -> int:
     """Threads per transform: as set by `threads`; otherwise every usable core, but one inside a pool process."""
     chosen = _threads.get()
@@ -107,7 +115,9 @@ def _roll(array: Any, sign: int) -> Any:
     xp = array_namespace(array)
     # a half turn forward is n//2, back is -(n//2): they differ for odd sizes
     shifts = tuple(sign * (n // 2) for n in array.shape[-2:])
-    return xp.roll(array, shifts, (-2, -1))
+    if xp.__name__ == "torch":
+        return xp.roll(array, shifts, dims=(-2, -1))
+    return xp.roll(array, shifts, axis=(-2, -1))
 
 
 def _transform(name: str, array: Any, overwrite: bool) -> Any:

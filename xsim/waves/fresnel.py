@@ -18,7 +18,7 @@ from xsim.constants import wavelength, wavenumber
 from xsim.errors import SamplingError
 from xsim.waves.angular_spectrum import longest_distance
 from xsim.waves.far_field import fraunhofer_pitch
-from xsim.waves.fft import fft2, fftshift, ifftshift, like
+from xsim.waves.fft import array_namespace, fft2, fftshift, ifftshift, like
 from xsim.waves.grid import Grid
 
 
@@ -46,17 +46,13 @@ def propagate(amplitude: Any, grid: Grid, energy: float, distance: float) -> tup
         raise SamplingError("wave and grid differ in shape", value=tuple(amplitude.shape), allowed=str(grid.shape))
     pitch = fraunhofer_pitch(grid, energy, abs(distance))
     far_grid = Grid(grid.shape, pitch)
-    far = fft2(ifftshift(amplitude * like(_chirp(grid, energy, distance), amplitude)))
-    if distance < 0:  # the kernel is then conjugate: exp(+i k r.s/|z|), the same transform mirrored
-        far = _mirrored(far)
-    scale = grid.pixel**2 / (1j * wavelength(energy) * distance)
-    return fftshift(far) * like(_chirp(far_grid, energy, distance) * scale, amplitude), far_grid
-
-
-def _mirrored(spectrum: Any) -> Any:
-    """spectrum(-q) in FFT order."""
-    index_y, index_x = ((-np.arange(n)) % n for n in spectrum.shape[-2:])
-    return spectrum[..., index_y[:, None], index_x[None, :]]
+    # free flight back is free flight forward of the conjugate wave, conjugated
+    forward = abs(distance)
+    wave = amplitude if distance > 0 else array_namespace(amplitude).conj(amplitude)
+    far = fft2(ifftshift(wave * like(_chirp(grid, energy, forward), amplitude)))
+    scale = grid.pixel**2 / (1j * wavelength(energy) * forward)
+    far = fftshift(far) * like(_chirp(far_grid, energy, forward) * scale, amplitude)
+    return (far if distance > 0 else array_namespace(far).conj(far)), far_grid
 
 
 def _chirp(grid: Grid, energy: float, distance: float) -> np.ndarray[Any, np.dtype[np.complex128]]:
