@@ -93,6 +93,16 @@ def test_only_illuminated_mass_counts():
     assert dose.mass == pytest.approx(full.mass / 2, rel=1e-9)
 
 
+def test_faint_tails_of_the_beam_do_not_dilute_the_mean():
+    fluence = np.full(GRID.shape, 1e18)
+    fluence[:, 5:] = 5e16
+    dose = absorbed(slab(("protein", "100 nm")), [Illumination(520.0, GRID, fluence)])["protein"]
+    full = absorbed(slab(("protein", "100 nm")), [light(520.0, 1e18)])["protein"]
+    assert dose.mean == pytest.approx(full.mean, rel=1e-9)
+    assert dose.mass == pytest.approx(full.mass * 5 / 20, rel=1e-9)
+    assert dose.energy == pytest.approx(dose.mean * dose.mass, rel=1e-12)
+
+
 def test_the_maximum_is_at_the_entrance_face_of_the_deeper_material():
     specimen = slab(("vitreous_ice", "1 um"), ("protein", "1 um"))
     ice, protein = (library.find(n).optics(520.0) for n in ("vitreous_ice", "protein"))

@@ -30,8 +30,9 @@ from xsim.waves.grid import Grid
 
 Array = NDArray[np.float64]
 
-#: pixels with less than this share of the largest fluence do not count as illuminated
-ILLUMINATED = 1e-3
+#: pixels with less than this share of the largest fluence do not count as illuminated: the tails of a focused spot
+#: cover more mass than the field that it scans, and would dilute the mean
+ILLUMINATED = 0.1
 #: optical depth per slab that `absorbed` aims at when it chooses the slabs itself, and its limits
 _DEPTH_PER_SLAB, _FEWEST, _MOST = 0.02, 4, 64
 
