@@ -19,15 +19,22 @@ from xsim.specimen.shape import Poses
 FloatArray = NDArray[np.float64]
 
 
+def _starts(shape: Any) -> FloatArray:
+    """Directions (k, 3) in the shape's frame that the least margin may lie along: its faces, or just its axes."""
+    normals = facets(shape)[0]
+    axes = np.concatenate([np.eye(3), -np.eye(3)])
+    return np.concatenate([normals, axes]) if len(normals) <= 60 else axes
+
+
 def margin_inside(inner: Any, a: Poses, outer: Any, b: Poses) -> FloatArray:
     """Least distance (n,) [m] from the i-th copy of `inner` to the surface of the convex `outer`; < 0: sticks out."""
-    axes = np.concatenate([facets(outer)[0], directions(162)])
+    axes = np.concatenate([_starts(outer), directions(162)])
     return _least(axes, b, lambda unit: farthest(outer, b, unit) - farthest(inner, a, unit))
 
 
 def penetration(shape_a: Any, a: Poses, shape_b: Any, b: Poses) -> FloatArray:
     """How far (n,) [m] the i-th copies must be moved to part them; <= 0 where they are apart (hulls)."""
-    own = [np.einsum("nij,kj->nki", p.rotations, facets(s)[0][:400]) for s, p in ((shape_a, a), (shape_b, b))]
+    own = [np.einsum("nij,kj->nki", p.rotations, _starts(s)) for s, p in ((shape_a, a), (shape_b, b))]
     starts = np.concatenate([own[0], -own[1], np.broadcast_to(directions(162), (len(a), 162, 3))], axis=1)
     return _least(starts, None, lambda unit: farthest(shape_a, a, unit) - farthest(shape_b, b, -unit))
 

@@ -1,0 +1,53 @@
+"""Any shape may sit in any other, under any tilt and in the thinnest slab, without displacing more than there is."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from xsim.matter import library
+from xsim.registry import discover
+from xsim.specimen import containment, overlap, rotations
+from xsim.specimen.clearance import HOLLOW
+from xsim.specimen.layers import Layers
+from xsim.specimen.population import Population, at
+from xsim.specimen.specimen import Specimen
+from xsim.waves.grid import Grid
+
+KINDS = sorted(set(discover("shapes")))
+HOSTS = [kind for kind in KINDS if kind not in HOLLOW]
+
+
+PAIRS = [(inner, HOSTS[(i + shift) % len(HOSTS)]) for i, inner in enumerate(KINDS) for shift in (0, 3)]
+
+
+@pytest.mark.parametrize(("inner", "outer"), PAIRS)
+def test_a_nested_part_displaces_its_host_and_never_more(inner: str, outer: str) -> None:
+    rng = np.random.default_rng(hash_of(inner + outer))
+    child, host = discover("shapes")[inner].example(), discover("shapes")[outer].example()
+    turns = rotations.random_rotations(2, rng)
+    cell = Population("cell", host, library.find("protein"), library.find("water"), at(np.zeros(3), 1.0, turns[0]))
+    one = at(np.zeros(3), 1.0, turns[1])
+    # grown until its surface comes within some per cent of the host's
+    sizes = np.geomspace(0.9, 0.02, 20)
+    fits = [
+        s for s in sizes if containment.margin_inside(child, at(np.zeros(3), s, turns[1]), host, cell.poses)[0] >= 0
+    ]
+    one = at(np.zeros(3), fits[0], turns[1])
+    seed = Population("seed", child, library.find("gold"), library.find("protein"), one)
+    layers = Layers.stack((library.find("water"),), (220e-9,))
+    parents = overlap.resolve([cell, seed], layers, {"seed": "cell"})
+    assert list(parents[1].population) == [0]
+    specimen = Specimen(layers, (cell, seed))
+    grid = Grid((24, 24), 8e-9, (1.1e-9, -0.7e-9))
+    low, high = specimen.z_range
+    for edges in (np.array([low, high]), np.linspace(low, high, 8)):
+        for z0, z1 in itertools.pairwise(edges):
+            maps = specimen.thickness(grid, z0, z1)
+            np.testing.assert_allclose(sum(maps.values()), z1 - z0, rtol=1e-9)
+
+
+def hash_of(text: str) -> int:
+    return sum(ord(c) * 31**i for i, c in enumerate(text)) % 2**32
