@@ -163,3 +163,18 @@ def test_nested_parts_left_out_of_the_average_are_named() -> None:
 def test_contrast_of_a_particle_with_its_own_host_is_nothing() -> None:
     gold = specimen(spheres(1)).populations[0].material
     assert contrast(gold, gold, 12e3) == 0
+
+
+def test_counts_reduced_from_the_frame_alone_give_the_true_cross_section_in_absolute_units() -> None:
+    from xsim.formats._scattering import radial_curve
+    from xsim.simulate import simulate
+
+    measurement = simulate(specimen(spheres(200)), Saxs(exposure_time="10 s"), seed=2)
+    truth = measurement.truth["cross_section"]
+    curve = radial_curve(measurement)
+    assert curve.unit == "1/m"
+    expected = np.interp(curve.q, truth.axes[0].values, truth.values)
+    # rings several pixels wide average the curve over their width, so the first fringe only, on its smooth flank
+    smooth = curve.q < 2.0e8
+    pull = (curve.intensity - expected)[smooth] / np.hypot(curve.error, 5e-3 * expected)[smooth]
+    assert np.abs(pull).max() < 4

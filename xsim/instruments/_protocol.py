@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from xsim.detectors._protocol import Detector
 from xsim.exposure import Exposure, FrameTable, Illumination, Truth
@@ -27,6 +27,15 @@ class Prepared(Protocol):
 
     def truth(self) -> dict[str, Truth]:
         """Noise-free maps or curves that an algorithm would recover (exit phase, thickness, spectrum ...)."""
+        ...
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """A prepared instrument that also measures numbers of the specimen, beside its frames."""
+
+    def measured(self) -> dict[str, Any]:
+        """What a beamline would write down, e.g. "specimen_transmission": joins the geometry of the measurement."""
         ...
 
 
@@ -56,4 +65,4 @@ class Instrument(Protocol):
         ...
 
 
-__all__ = ["Detector", "Instrument", "Prepared"]
+__all__ = ["Detector", "Instrument", "Measuring", "Prepared"]

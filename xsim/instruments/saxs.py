@@ -168,6 +168,14 @@ class PreparedSaxs:
         """Mean thickness of all matter [m]."""
         return float(sum(np.mean(t) for t in self.thickness.values()))
 
+    def measured(self) -> dict[str, Any]:
+        """Thickness [m] and transmission of the specimen, which put the frame on an absolute scale."""
+        thickness = self.matrix_thickness()
+        if thickness <= 0:
+            return {}
+        transmission = self.transmission(self.instrument.energy)
+        return {"specimen_thickness [m]": thickness, "specimen_transmission": transmission}
+
     def curve(self, q: FloatArray, energy: float) -> FloatArray:
         """Scattered fraction per solid angle [1/sr] of the particles at q (n,) [rad/m]."""
         if not self.chosen:

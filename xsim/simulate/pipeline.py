@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from xsim.errors import RangeError, XsimWarning
 from xsim.exposure import Dose, Exposure, FrameTable, Illumination, Measurement
+from xsim.instruments._protocol import Measuring
 from xsim.simulate.pool import Workers
 from xsim.streams import StreamKey
 
@@ -87,7 +88,7 @@ def simulate(
         expected_axes=detector_axes,
         incident=store.incident,
         dose=dose,
-        geometry=instrument.geometry(),
+        geometry={**instrument.geometry(), **(prepared.measured() if isinstance(prepared, Measuring) else {})},
         settings=settings_of(instrument),
         seed=seed,
         warnings=tuple(dict.fromkeys(said)),
