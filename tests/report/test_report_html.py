@@ -143,6 +143,17 @@ def test_far_field_pictures_are_scaled_in_q():
     assert first.scale == "log"
 
 
+def test_the_scattering_curve_is_absolute_where_thickness_and_transmission_are_known():
+    measurement = synthetic.saxs()
+    panel = rows_of(measurement)[0][2]
+    assert "cm⁻¹" in panel.y_label
+    bare = {key: value for key, value in measurement.geometry.items() if "specimen" not in key}
+    other = rows_of(changed(measurement, geometry=bare))[0][2]
+    assert "[1/sr]" in other.y_label
+    for absolute, fraction in zip(panel.lines, other.lines, strict=True):
+        np.testing.assert_allclose(absolute.y, fraction.y / (2e-6 * 0.9) / 100, rtol=1e-12)
+
+
 def test_masked_pixels_are_shown_as_missing():
     measurement = synthetic.cdi()
     first, second = rows_of(measurement)[0][:2]

@@ -38,16 +38,22 @@ def saxs_view(measurement: Measurement) -> Rows:
     pixel, unit = far_pixel(measurement)
     measured, expected = _seen(measurement, 0)
     row = pair(measurement, measured, expected, "", pixel, same_scale(measurement), "log", unit)
-    curve = radial_curve(measurement)
-    lines = [Line("measured", curve.q * 1e-9, curve.intensity, curve.error, points=True)]
-    if expected is not None:
-        efficiency = _efficiency(measurement)
-        total = flat_image(np.asarray(measurement.expected, np.float64).sum(axis=0)) * efficiency
-        true = radial_curve(measurement, values=total)
-        lines.append(Line("noise-free", true.q * 1e-9, true.intensity))
-    text = "I(q) [1/m]" if curve.unit == "1/m" else "scattered fraction per solid angle [1/sr]"
-    row.append(Curves("Radial average", "q [nm⁻¹]", text, tuple(lines), log_x=True, log_y=True))
+    row.append(radial_panel(measurement))
     return [row]
+
+
+def radial_panel(measurement: Measurement) -> Curves:
+    """The radial average with counting errors over the noise-free one, absolute where the geometry tells how."""
+    curve = radial_curve(measurement)
+    scale, text = 1.0, "scattered fraction per solid angle [1/sr]"
+    if curve.unit == "1/m":
+        scale, text = 1e-2, "dΣ/dΩ [cm⁻¹ sr⁻¹]"
+    lines = [Line("measured", curve.q * 1e-9, curve.intensity * scale, curve.error * scale, points=True)]
+    if measurement.expected is not None:
+        total = flat_image(np.asarray(measurement.expected, np.float64).sum(axis=0)) * _efficiency(measurement)
+        true = radial_curve(measurement, values=total)
+        lines.append(Line("noise-free", true.q * 1e-9, true.intensity * scale))
+    return Curves("Radial average", "q [nm⁻¹]", text, tuple(lines), log_x=True, log_y=True)
 
 
 def _seen(measurement: Measurement, index: int) -> tuple[Array, Array | None]:

@@ -240,11 +240,13 @@ def _draw_line(axes: Axes, line: Line, colour: str, factor: float) -> None:
 
 
 def _limit_decades(axes: Axes, panel: Curves) -> None:
-    """Keep error bars and empty bins from stretching a logarithmic axis over many empty decades."""
-    values = np.concatenate([np.asarray(line.y, np.float64) for line in panel.lines])
+    """Keep error bars, empty bins and deep minima of a noise-free curve from stretching a logarithmic axis."""
+    chosen = [line for line in panel.lines if line.points] or list(panel.lines)
+    values = np.concatenate([np.asarray(line.y, np.float64) for line in chosen])
     positive = values[np.isfinite(values) & (values > 0)]
-    low, high = float(positive.min()), float(positive.max())
-    axes.set_ylim(max(low, high * 1e-7) / 2, high * 2)
+    if positive.size:
+        low, high = float(positive.min()), float(positive.max())
+        axes.set_ylim(max(low, high * 1e-7) / 2, high * 2)
 
 
 __all__ = [

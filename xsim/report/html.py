@@ -200,7 +200,7 @@ def flattened(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]
         name = f"{prefix}{key}"
         if isinstance(value, dict):
             found += flattened(value, f"{name}.")
-        elif value is not None:
+        elif value is not None and not (isinstance(value, (str, list, tuple)) and not value):
             found.append((name, _short(value)))
     return found
 

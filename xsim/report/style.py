@@ -11,7 +11,7 @@ font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 main{max-width:1280px;margin:0 auto;padding:2rem 1.25rem 4rem}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 .5rem}
 h2{font-size:1.25rem;margin:0 0 .4rem}
-header p{max-width:75ch;margin:.3rem 0}
+header p{max-width:75ch;margin:.3rem 0}header .facts{max-width:none}
 .facts,.small{color:var(--soft);font-size:.88rem}
 .small{max-width:90ch;margin:.6rem 0 0}
 section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1.1rem 1.25rem;
@@ -25,7 +25,7 @@ img{display:block;max-width:100%;height:auto;background:#fff;border-radius:6px}
 table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums}
 th,td{padding:.35rem .7rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap;vertical-align:top}
 thead th{font-weight:600;color:var(--soft);vertical-align:bottom;white-space:normal}
-th:first-child,td:first-child{text-align:left}
+thead tr:first-child th:first-child,td:first-child{text-align:left}
 a{color:var(--accent)}
 .settings{display:inline-table;margin:.5rem 2rem .5rem 0;vertical-align:top}
 .settings th,.settings td{text-align:left;font-weight:400;white-space:normal;padding:.15rem .8rem .15rem 0;
