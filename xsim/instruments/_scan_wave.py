@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xsim.errors import SamplingError
 from xsim.waves.fft import fft2, fftshift, ifft2, ifftshift
 from xsim.waves.grid import Grid
 
@@ -58,11 +59,12 @@ def centre_of(pattern: NDArray[Any], ny: int, nx: int) -> NDArray[Any]:
     return pattern[top : top + ny, left : left + nx]
 
 
-def inner_band(wave: NDArray[Any], samples: int) -> NDArray[np.complex128]:
-    """A centred wave on pixels `samples` times larger: the inner part of its spectrum; squares keep their sum."""
-    n = wave.shape[0] // samples
-    far = fftshift(fft2(ifftshift(wave)))
-    return np.asarray(fftshift(ifft2(ifftshift(centre_of(far, n, n)))) / samples)
+def inner_band(wave: NDArray[Any], n: int) -> NDArray[Any]:
+    """A centred square wave on n x n larger pixels over the same field: the inner part of its spectrum, exactly."""
+    if n > wave.shape[0]:
+        raise SamplingError("a wave has no samples for a finer grid", value=wave.shape[0], allowed=f">= {n}")
+    far = fftshift(fft2(ifftshift(wave), overwrite=True))
+    return np.asarray(fftshift(ifft2(ifftshift(centre_of(far, n, n)))) * (n / wave.shape[0]) ** 2)
 
 
 def enclosed_diameter(intensity: FloatArray, grid: Grid, share: float) -> float:

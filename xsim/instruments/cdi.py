@@ -192,7 +192,7 @@ class CdiPrepared:
     def check_energy(self, energy: float) -> None:
         """Raise SamplingError where speckles at `energy` [eV] are undersampled; warn where the Born model is wrong."""
         instrument = self.instrument
-        width = 2 * lateral_reach(self.specimen)
+        width = lateral_width(self.specimen)
         if width == 0:
             return
         ratio = wavelength(energy) * instrument.distance / (instrument.detector.pixel * width)
@@ -201,7 +201,7 @@ class CdiPrepared:
             raise SamplingError(
                 f"the diffraction pattern is undersampled at {energy:.6g} eV: lambda D/(pixel x specimen width)",
                 field="distance",
-                value=f"{ratio:.3g} (specimen within {width:.3g} m about the axis)",
+                value=f"{ratio:.3g} (specimen {width:.3g} m wide)",
                 allowed=">= 2",
                 cure=f"move the detector to {wanted:.3g} m or more, use smaller pixels or a smaller specimen",
             )
@@ -256,6 +256,16 @@ def lateral_reach(specimen: Specimen) -> float:
         float((np.abs(p.poses.positions[:, :2]).max(axis=1) + p.radii).max()) for p in specimen.populations if len(p)
     ]
     return max(reach, default=0.0)
+
+
+def lateral_width(specimen: Specimen) -> float:
+    """Larger of the specimen's widths along x and y [m], particles alone; 0 without particles."""
+    parts = [p for p in specimen.populations if len(p)]
+    if not parts:
+        return 0.0
+    places = np.concatenate([p.poses.positions[:, :2] for p in parts])
+    radii = np.concatenate([p.radii for p in parts])[:, None]
+    return float(((places + radii).max(axis=0) - (places - radii).min(axis=0)).max())
 
 
 def _contrast_phase(population: Any, energy: float) -> float:

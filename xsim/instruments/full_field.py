@@ -11,10 +11,11 @@ light behind the specimen, so the specimen's dose counts all of it. The image st
 
 Range of validity. One photon energy with a bandwidth below 1/N (N zones); shift-invariant imaging; other orders of
 the zone plate are stopped. Specimens thicker than 4 d^2/lambda, d = lambda/[2 NA (1 + sigma)], need multislice:
-`model = "auto"` chooses, and forcing "projection" then warns with the numbers. The wave is sampled at 1/16
-(projection) or 1/8 (multislice) of the finest period that passes, over which thickness is averaged: amplitudes at the
-cut-off are damped by 0.6 % or 2.6 % (`wave_pixel` overrides). By default the objective is refocused at every energy;
-with `focus_energy` it stays where that energy is in focus, the focal length being proportional to energy.
+`model = "auto"` chooses, and forcing "projection" then warns with the numbers. The thickness is averaged
+over samples of 1/64 to 1/16 (projection, the finest for which 2048 a side suffice) or 1/8 (multislice) of the finest
+period that passes: amplitudes at the cut-off are damped by 0.04 to 0.6 % or 2.6 %, and the edge of something opaque
+moves out by about half a sample (`wave_pixel` sets it). By default the objective is refocused at every energy; with
+`focus_energy` it stays where that energy is in focus, the focal length being proportional to energy.
 References: Attwood & Sakdinawat, X-Rays and Extreme Ultraviolet Radiation (doi 10.1017/CBO9781107477629), ch. 10;
 Chao et al., Nature 435, 1210 (doi 10.1038/nature03719); Hopkins, doi 10.1098/rspa.1953.0071.
 """
@@ -38,6 +39,8 @@ from xsim.exposure import Exposure, FrameTable, Illumination, Truth
 from xsim.instruments._ladder import Ladder, slab_count
 from xsim.instruments._maps import by_energy, image_axes, truth_maps
 from xsim.instruments._recent import Recent
+from xsim.instruments._scan_wave import inner_band
+from xsim.instruments._thick import ThickWave
 from xsim.interaction import multislice
 from xsim.model import Model, Plugin
 from xsim.optics.condenser import Condenser
@@ -45,13 +48,14 @@ from xsim.optics.imaging import abbe_image
 from xsim.optics.zone_plate import ZonePlate
 from xsim.specimen.specimen import Specimen
 from xsim.units import Energy, Length, PositiveLength, Rate, Time
-from xsim.waves.fft import good_size
+from xsim.waves.fft import fft2, good_size, ifft2
 from xsim.waves.grid import Grid
 
 FloatArray = NDArray[np.float64]
 
-#: samples per finest period that passes the objective
-SAMPLES = {"projection": 16, "multislice": 8}
+#: samples per finest period that passes the objective: the first for which the wave is no larger than LARGE a side
+SAMPLES = {"projection": (64, 32, 16), "multislice": (8,)}
+LARGE = 2048
 #: margin round the field in outermost zone widths, against light that wraps round the periodic grid
 MARGIN = 8
 #: the largest number of samples of the wave
@@ -67,9 +71,9 @@ class FullField(Model):
 
     kind: Literal["full_field"] = "full_field"
     energy: Energy = 520.0
-    flux: Rate = 1e9
-    exposure_time: Time = 0.1
-    field: PositiveLength = 2e-6
+    flux: Rate = 1e8
+    exposure_time: Time = 0.2
+    field: PositiveLength = 1e-6
     pixel: PositiveLength = 10e-9
     objective: ZonePlate = ZonePlate()
     condenser: Condenser = Condenser()
@@ -145,13 +149,16 @@ class FullField(Model):
 
     def _wave_grid(self, slabs: int, depth: float) -> tuple[Grid, int]:
         """The grid of the wave with its margin, and how many of its pixels make one of the camera's."""
-        finest = self._finest_period(self.energy)
-        wanted = self.wave_pixel or finest / SAMPLES["projection" if slabs == 1 else "multislice"]
-        bins = max(1, math.ceil(self.pixel / wanted - 1e-9))
-        opening = float(self.objective.numerical_aperture(self.energy)) * (1 + self.condenser.sigma)
+        finest, lens = self._finest_period(self.energy), self.objective
+        opening = float(lens.numerical_aperture(self.energy)) * (1 + self.condenser.sigma)
         spread = depth * opening if slabs > 1 else 0.0
-        margin = MARGIN * self.objective.outermost_zone + spread + 2 * abs(self.focus_shift(self.energy)) * opening
-        cells = good_size(self.image_grid().shape[0] + 2 * math.ceil(margin / self.pixel))
+        margin = MARGIN * lens.outermost_zone + spread + 2 * abs(self.focus_shift(self.energy)) * opening
+        cells = good_size(self.image_grid().shape[0] + 2 * math.ceil(margin / self.pixel - 1e-6))
+
+        for samples in SAMPLES["projection" if slabs == 1 else "multislice"]:
+            bins = max(1, math.ceil(self.pixel / (self.wave_pixel or finest / samples) - 1e-9))
+            if cells * bins <= LARGE:
+                break
         if (cells * bins) ** 2 > MOST:
             raise SamplingError(
                 "the field needs too large a wave grid",
@@ -213,36 +220,41 @@ class FullFieldPrepared:
         return self.instrument._finest_period(energy) / 2
 
     def _image(self, energy: float) -> FloatArray:
-        """Intensity on the camera's pixels relative to the light on the specimen."""
+        """Mean intensity on each of the camera's pixels relative to the light on the specimen."""
         instrument, slabs = self.instrument, self.slabs
-        low, high = slabs.z_range
-        middle = (low + high) / 2
-        # a projection acts at the specimen's middle; a thick specimen's wave is carried back to z = 0
-        planes = (middle, middle) if slabs.count == 1 else (low, 0.0)
-
-        def wave(tilt: tuple[float, float]) -> NDArray[Any]:
-            return np.asarray(multislice.exit_wave(slabs, 1.0, energy, tilt=tilt, planes=planes))
-
+        grid = self._image_wave_grid(energy)
+        if slabs.count == 1:  # a projection acts at the specimen's middle
+            plane = sum(slabs.z_range) / 2
+            flat = multislice.exit_wave(slabs, 1.0, energy, planes=(plane, plane))
+            wave: Any = inner_band(flat, grid.shape[0])
+        else:
+            thick = ThickWave.reduced(slabs, grid, energy)
+            plane, wave = thick.z[-1], thick.behind
         image = abbe_image(
-            wave((0.0, 0.0)) if slabs.count == 1 else wave,
-            slabs.grid,
+            wave,
+            grid,
             energy,
             instrument.objective,
             *instrument.condenser.directions(),
-            defocus=instrument.focus_shift(energy) - planes[1],
+            defocus=instrument.focus_shift(energy) - plane,
         )
-        return _camera_pixels(image, instrument.image_grid().shape[0], self.bins)
+        return _camera_pixels(image, grid, instrument.image_grid())
+
+    def _image_wave_grid(self, energy: float) -> Grid:
+        """The coarsest grid that divides the camera's pixels and carries all that matters for the image."""
+        instrument, cells = self.instrument, self.slabs.grid.shape[0] // self.bins
+        opening = float(instrument.objective.numerical_aperture(energy))
+        # an image of 2 NA, the light of NA (1 + sigma) that makes it, 5/3 of that inside a thick specimen
+        widest = max(2.0, (1 if self.slabs.count == 1 else 5 / 3) * (1 + instrument.condenser.sigma)) * opening
+        bins = min(self.bins, math.ceil(instrument.pixel * 2 * widest / float(wavelength(energy)) - 1e-9))
+        return Grid((cells * bins, cells * bins), instrument.pixel / bins)
 
 
-def _camera_pixels(image: FloatArray, n: int, bins: int) -> FloatArray:
-    """Mean over each of the central n x n pixels of `bins` samples a side; pixel n//2 is centred on sample N//2."""
-    if bins == 1:
-        start = image.shape[0] // 2 - n // 2
-        return image[start : start + n, start : start + n]
-    weights = np.full(bins + 1 - bins % 2, 1.0 / bins)
-    if bins % 2 == 0:
-        weights[0] = weights[-1] = 0.5 / bins  # an even number of samples about a centre ends in half samples
-    centres = image.shape[0] // 2 + (np.arange(n) - n // 2) * bins
-    half = len(weights) // 2
-    rows = sum(w * image[centres + k] for k, w in zip(range(-half, half + 1), weights, strict=True))
-    return np.asarray(sum(w * rows[:, centres + k] for k, w in zip(range(-half, half + 1), weights, strict=True)))
+def _camera_pixels(image: FloatArray, grid: Grid, pixels: Grid) -> FloatArray:
+    """Mean of a band-limited `image` on `grid` over each of the camera's `pixels`, exact by its Fourier series."""
+    qy, qx = grid.frequencies()
+    width = pixels.pixel / (2 * np.pi)
+    mean = ifft2(fft2(image) * (np.sinc(qy * width) * np.sinc(qx * width))).real
+    bins = round(pixels.pixel / grid.pixel)
+    centres = grid.shape[0] // 2 + (np.arange(pixels.shape[0]) - pixels.shape[0] // 2) * bins
+    return np.asarray(np.maximum(mean[np.ix_(centres, centres)], 0.0))  # rounding may dip below zero in the dark

@@ -238,7 +238,7 @@ class PtychographyPrepared:
         grid = Grid((fine.shape[0] // samples,) * 2, instrument.pixel(energy))
         maps = truth_maps(self.specimen, grid, energy)
         wave = np.exp(-maps["optical_density"].values / 2 + 1j * maps["phase"].values)
-        probe = inner_band(instrument.probe(energy), samples)
+        probe = samples * inner_band(instrument.probe(energy), window.shape[0] // samples)
         axes = image_axes(Grid((window.shape[0] // samples,) * 2, grid.pixel))
         return {"object": Truth(wave, image_axes(grid)), "probe": Truth(probe, axes), **maps}
 

@@ -13,6 +13,9 @@ cone. An order-sorting aperture is assumed to stop all orders but the first. `fl
 i.e. what meets the specimen. By default the optic is refocused at every energy; with `focus_energy` it stays where
 that energy is in focus (a zone plate's focal length is proportional to energy; a mirror pair's focus does not move).
 
+Thickness is averaged over samples of 1/32 to 1/8 of the finest period of the spot (the finest for which 1024 a side
+suffice), so an opaque edge moves out by about half a sample.
+
 Combine with the scan `energies` for a spectroscopic stack: the geometry is sampled once for all energies.
 References: Jacobsen, X-ray Microscopy (doi 10.1017/9781139924542), ch. 4; Kirz, Jacobsen & Howells, Q. Rev. Biophys.
 28, 33 (doi 10.1017/S0033583500003139).
@@ -47,10 +50,13 @@ from xsim.waves.grid import Grid
 
 FloatArray = NDArray[np.float64]
 
-#: samples per half period of the finest fringe of the probe; 8 leave 0.6 % of loss at half the cut-off
-SAMPLES = 8
-#: half periods of margin round the scanned field, for the tails of the probe
-MARGIN = 20
+#: samples per period of the finest fringe of the spot: the first for which the wave grid is no larger than LARGE a side
+SAMPLES = (32, 16, 8)
+LARGE = 1024
+#: half periods of margin round the scanned field, for the tails of the spot
+MARGIN = 30
+#: half periods over which the spot of a zone plate is worked out; 0.3 % of its light falls farther out
+TAILS = 400
 #: the largest number of samples of the wave grid
 MOST = 3072**2
 
@@ -83,9 +89,14 @@ class Stxm(Model):
 
     def prepare(self, specimen: Specimen) -> StxmPrepared:
         """Sample the thickness of every material once. Raises SamplingError; warns outside the depth of focus."""
-        points, factor = raster_grid(self.field, self.step), self._oversampling()
+        points = raster_grid(self.field, self.step)
         margin = MARGIN * self._half_period(self.energy) + 2 * abs(self._defocus(self.energy)) * self._na(self.energy)
-        shape = [factor * good_size(n + 2 * math.ceil(margin / self.step)) for n in points.shape]
+        cells = [good_size(n + 2 * math.ceil(margin / self.step - 1e-6)) for n in points.shape]
+        for samples in SAMPLES:
+            factor = max(1, math.ceil(self.step * samples / (2 * self._half_period(self.energy)) - 1e-6))
+            if factor * max(cells) <= LARGE:
+                break
+        shape = [factor * n for n in cells]
         grid = Grid((shape[0], shape[1]), self.step / factor)
         if shape[0] * shape[1] > MOST:
             raise SamplingError(
@@ -123,15 +134,21 @@ class Stxm(Model):
         plate = self.zone_plate
         return self.defocus + float(plate.focal_length(self.focus_energy) - plate.focal_length(energy))
 
-    def _oversampling(self) -> int:
-        return max(1, math.ceil(self.step * SAMPLES / (2 * self._half_period(self.energy)) - 1e-9))
-
-    def _probe(self, grid: Grid, energy: float) -> FloatArray:
-        """Intensity of the spot, centred, summing to 1."""
-        defocus = self._defocus(energy)
+    def _transfer(self, grid: Grid, factor: int, energy: float) -> NDArray[np.complex128]:
+        """Transform of the spot's intensity on `grid`, FFT order, 1 at zero frequency; tails fold into the grid."""
         if self.mirrors is not None:
-            return np.asarray(self.mirrors.probe_intensity(grid, energy), np.float64)
-        return np.asarray(np.abs(self.zone_plate.probe(grid, energy, defocus)) ** 2, np.float64)
+            return np.asarray(fft2(ifftshift(self.mirrors.probe_intensity(grid, energy)).astype(np.complex128)))
+        half_period = self._half_period(energy)
+        coarser = min(factor, math.ceil(self.step / half_period - 1e-6))
+        small = [n * coarser // factor for n in grid.shape]
+        repeats = [max(1, math.ceil(TAILS * half_period / (n * grid.pixel))) for n in grid.shape]
+        wide = Grid((small[0] * repeats[0], small[1] * repeats[1]), self.step / coarser)
+        spot = np.abs(self.zone_plate.probe(wide, energy, self._defocus(energy))) ** 2
+        sampled = fft2(ifftshift(spot).astype(np.complex128))[:: repeats[0], :: repeats[1]]
+        full = np.zeros(grid.shape, np.complex128)
+        rows, columns = (np.arange(-((n - 1) // 2), (n - 1) // 2 + 1) for n in small)
+        full[np.ix_(rows, columns)] = sampled[np.ix_(rows, columns)]
+        return full
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +162,7 @@ class StxmPrepared:
     thickness: dict[Any, FloatArray]
     frame_bytes: int = 64
     _recent: Recent = attribute(default_factory=lambda: Recent(2))
+    _transfers: Recent = attribute(default_factory=lambda: Recent(1))
 
     def expose(self, frames: FrameTable) -> Exposure:
         """Expected photons (points, 1), for a point detector."""
@@ -164,7 +182,7 @@ class StxmPrepared:
         for energy, chosen in by_energy(frames):
             landed = np.zeros(self.grid.shape)
             np.add.at(landed, (rows[chosen], columns[chosen]), photons[chosen])
-            spread = ifft2(fft2(landed.astype(np.complex128)) * fft2(ifftshift(self._probe(energy)))).real
+            spread = ifft2(fft2(landed.astype(np.complex128)) * self._transfer(energy)).real
             found.append(self._binned(np.maximum(spread, 0), energy))
         return found
 
@@ -190,8 +208,12 @@ class StxmPrepared:
                 stacklevel=2,
             )
 
-    def _probe(self, energy: float) -> FloatArray:
-        return self.instrument._probe(self.grid, energy)
+    def _transfer(self, energy: float) -> NDArray[np.complex128]:
+        instrument = self.instrument
+        # a zone plate in focus gives the same spot at every energy: NA is proportional to the wavelength
+        same = instrument.mirrors is None and instrument._defocus(energy) == 0
+        key = "in focus" if same else ("transfer", energy)
+        return self._transfers.get(key, lambda: instrument._transfer(self.grid, self.factor, energy))  # type: ignore[no-any-return]
 
     def _image(self, energy: float) -> FloatArray:
         """Share of the photons transmitted with the spot at each sample of the wave grid."""
@@ -201,7 +223,7 @@ class StxmPrepared:
         transmitted = np.exp(-depth)
         base = transmitted[0, 0]  # what is uniform stays exact; only the contrast goes through single precision
         contrast = (transmitted - base).astype(np.complex64)
-        transfer = np.conj(fft2(ifftshift(self._probe(energy)).astype(np.complex64)))
+        transfer = np.conj(self._transfer(energy)).astype(np.complex64)
         return np.asarray(
             np.clip(base + ifft2(fft2(contrast) * transfer, overwrite=True).real.astype(np.float64), 0, 1)
         )

@@ -1,0 +1,143 @@
+"""The scanning microscope against direct integrals over its spot, Lambert-Beer, and a stack of energies."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xsim.constants import wavelength
+from xsim.errors import RangeError, SamplingError, ValidityWarning
+from xsim.instruments.stxm import Stxm
+from xsim.matter.library import find
+from xsim.optics.kirkpatrick_baez import KirkpatrickBaez
+from xsim.scans.energies import Energies
+from xsim.specimen.specimen import Specimen
+from xsim.waves.grid import Grid
+
+
+def microscope(**changes: Any) -> Stxm:
+    table: dict[str, Any] = {
+        "energy": "700 eV", "field": ["600 nm", "300 nm"], "step": "10 nm",
+        "zone_plate": {"outermost_zone": "25 nm", "diameter": "150 um"},
+    }  # fmt: skip
+    return Stxm.model_validate({**table, **changes})
+
+
+def box(material: str, sides: list[str], place: list[str]) -> Specimen:
+    part = {"name": "box", "material": material, "shape": {"kind": "box", "sides": sides}}
+    table = {"extent": ["9 um", "9 um"], "population": [{**part, "placement": {"kind": "at", "positions": [place]}}]}
+    return Specimen.from_table(table)
+
+
+def scanned(instrument: Any, specimen: Specimen) -> np.ndarray[Any, Any]:
+    """Share of the photons transmitted, folded into the scan axes."""
+    frames = instrument.frames()
+    exposure = instrument.prepare(specimen).expose(frames)
+    return np.asarray((exposure.expected[:, 0] / exposure.incident).reshape(frames.shape))
+
+
+def test_without_specimen_every_point_gets_flux_times_time() -> None:
+    instrument = microscope()
+    exposure = instrument.prepare(Specimen()).expose(instrument.frames())
+    assert exposure.expected == pytest.approx(instrument.flux * instrument.exposure_time, rel=1e-12)
+    assert exposure.axes == ()
+
+
+def test_a_film_follows_lambert_beer_for_its_total_attenuation() -> None:
+    film = Specimen.from_table({"extent": ["1 um", "1 um"], "layers": [{"material": "silicon", "thickness": "200 nm"}]})
+    assert scanned(microscope(), film) == pytest.approx(np.exp(-float(find("silicon").optics(700.0).mu_total) * 200e-9))
+
+
+@pytest.mark.parametrize("optic", ["zone_plate", "mirrors"])
+def test_an_edge_is_the_running_integral_of_the_spot(optic: str) -> None:
+    """An opaque half plane ending between two samples: the one-dimensional integral of the spot's own line profile."""
+    settings: dict[str, Any] = {"mirrors": KirkpatrickBaez().model_dump()} if optic == "mirrors" else {}
+    if settings:
+        settings |= {"energy": "8 keV", "field": ["1.2 um", "300 nm"], "step": "20 nm"}
+    instrument = microscope(**settings)
+    edge = instrument.prepare(Specimen()).grid.pixel / 2
+    half = box("gold", ["8 um", "8.9 um", "60 um"], [f"{edge - 4e-6!r} m", "0 um", "0 um"])
+    with pytest.warns(ValidityWarning, match="depth of focus") if optic == "zone_plate" else nullcontext():
+        found = scanned(instrument, half)
+    x = instrument.frames().axes[1].values
+    fine = Grid((2048, 2048), instrument.step / 5)
+    mirrors, plate = instrument.mirrors, instrument.zone_plate
+    if mirrors is not None:
+        spot = mirrors.probe_intensity(fine, instrument.energy).sum(axis=0)
+    else:
+        spot = (np.abs(plate.probe(fine, instrument.energy)) ** 2).sum(axis=0)
+    # cumulative sums end at pixel edges: transmitted is all of the spot that lies beyond the edge
+    beyond = 1 - np.interp(edge - x, fine.x + fine.pixel / 2, np.cumsum(spot))
+    assert found[found.shape[0] // 2] == pytest.approx(beyond, abs=0.006)
+
+
+def test_the_sum_over_the_map_is_the_absorbed_area_whatever_the_spot() -> None:
+    """Convolution with a spot that sums to 1 keeps the integral of 1 - transmission."""
+    dot = box("gold", ["80 nm", "60 nm", "50 nm"], ["30 nm", "-20 nm", "0 nm"])
+    absorbed = 1 - np.exp(-float(find("gold").optics(700.0).mu_total) * 50e-9)
+    for defocus in ("0 nm", "2 um"):
+        missing = 1 - scanned(microscope(defocus=defocus, field=["1.2 um", "1.2 um"]), dot)
+        assert missing.sum() * 100e-18 == pytest.approx(absorbed * 80e-9 * 60e-9, rel=0.02)
+
+
+def test_the_map_stands_upright() -> None:
+    dot = box("gold", ["80 nm", "60 nm", "50 nm"], ["90 nm", "-40 nm", "0 nm"])
+    missing = 1 - scanned(microscope(), dot)
+    y, x = (axis.values for axis in microscope().frames().axes)
+    missing[missing < 0.1 * missing.max()] = 0
+    assert (missing.sum(0) @ x) / missing.sum() == pytest.approx(90e-9, abs=4e-9)
+    assert (missing.sum(1) @ y) / missing.sum() == pytest.approx(-40e-9, abs=4e-9)
+
+
+def test_lines_finer_than_the_cut_off_vanish_and_coarser_ones_follow_the_transfer_function() -> None:
+    """Incoherent imaging: the modulation transfer of a full circular aperture at spatial frequency f."""
+
+    def transfer(f: float) -> float:
+        s = f * 25e-9
+        return float(2 / np.pi * (np.arccos(s) - s * np.sqrt(1 - s * s))) if s < 1 else 0.0
+
+    for period in (40e-9, 60e-9, 120e-9):
+        places = [[f"{i * period * 1e9!r} nm", "0 nm", "0 nm"] for i in range(-25, 26)]
+        bars = {"name": "bars", "material": "carbon", "placement": {"kind": "at", "positions": places},
+                "shape": {"kind": "box", "sides": [f"{period * 5e8!r} nm", "4 um", "20 nm"]}}  # fmt: skip
+        specimen = Specimen.from_table({"extent": ["9 um", "9 um"], "population": [bars]})
+        step = period / 8
+        instrument = microscope(field=[f"{4 * period!r} m", f"{2 * step!r} m"], step=f"{step!r} m")
+        row = scanned(instrument, specimen)[0]
+        deep = 1 - np.exp(-float(find("carbon").optics(700.0).mu_total) * 20e-9)
+        amplitude = 2 * abs(np.mean(row * np.exp(2j * np.pi * np.arange(len(row)) / 8)))
+        assert amplitude / deep == pytest.approx(2 / np.pi * transfer(1 / period), abs=0.006)
+
+
+def test_a_stack_equals_single_maps_at_its_energies_and_shows_the_edge() -> None:
+    dot = box("iron", ["200 nm", "200 nm", "60 nm"], ["0 nm", "0 nm", "0 nm"])
+    stack = Energies.model_validate({"values": ["700 eV", "720 eV"]}).apply(microscope(energy="710 eV"))
+    found = scanned(stack, dot)
+    for row, energy in enumerate(("700 eV", "720 eV")):
+        assert found[row] == pytest.approx(scanned(microscope(energy=energy), dot), rel=1e-6)
+    assert found[1].min() < found[0].min() - 0.1
+
+
+def test_a_fixed_zone_plate_loses_focus_away_from_its_energy_and_mirrors_do_not() -> None:
+    dot = box("gold", ["40 nm", "40 nm", "50 nm"], ["0 nm", "0 nm", "0 nm"])
+    sharp = 1 - scanned(microscope(energy="702 eV"), dot).min()
+    blurred = 1 - scanned(microscope(energy="702 eV", focus_energy="700 eV"), dot).min()
+    assert blurred < 0.8 * sharp
+
+
+def test_the_spot_of_the_fluence_map_has_the_size_of_an_airy_disk() -> None:
+    instrument = microscope(field=["2.5 nm", "2.5 nm"], step="2.5 nm")
+    (light,) = instrument.prepare(Specimen()).illuminate(instrument.frames())
+    peak = float(light.fluence.max())
+    airy = np.pi / 4 * (2 * float(instrument.zone_plate.numerical_aperture(700.0)) / wavelength(700.0)) ** 2
+    assert peak == pytest.approx(airy * instrument.flux * instrument.exposure_time, rel=0.01)
+
+
+def test_mistakes_of_sampling_and_depth_are_told() -> None:
+    with pytest.raises(RangeError, match="step"):
+        microscope(step="400 nm").frames()
+    with pytest.raises(SamplingError, match="smaller field"):
+        microscope(field=["60 um", "60 um"]).prepare(Specimen())

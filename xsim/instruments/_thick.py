@@ -1,0 +1,66 @@
+"""The wave behind a thick specimen on the coarsest grid that serves an image, for many directions of illumination.
+
+Multislice as in `xsim.interaction.multislice`, each slab's transmission reduced once to the frequencies that matter:
+an image needs f = NA (1 + sigma)/lambda, and slabs are kept to at least 5/3 f, so that only light scattered beyond
+that and back again is left out (1200 nm of protein with gold and hematite in 2 um of ice at 520 eV: pixels change by
+at most 3e-4 against 2 f). Every direction then runs on that coarse grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsim.constants import wavenumber
+from xsim.instruments._scan_wave import inner_band
+from xsim.interaction.multislice import Slabs
+from xsim.waves.angular_spectrum import check_distance, transfer_function
+from xsim.waves.fft import fft2, ifft2
+from xsim.waves.grid import Grid
+
+
+@dataclass(frozen=True, eq=False)
+class ThickWave:
+    """One photon energy's transmissions (ny, nx) complex64 on `grid`, acting at the heights `z` [m]; never empty."""
+
+    grid: Grid
+    energy: float
+    z: tuple[float, ...]
+    transmissions: tuple[NDArray[Any], ...]
+
+    @staticmethod
+    def reduced(slabs: Slabs, grid: Grid, energy: float) -> ThickWave:
+        """The slabs at `energy` [eV] on a coarser `grid` over the same square field."""
+        k = wavenumber(energy)
+        index = [complex(k * o.delta, -k * o.beta) for o in (m.optics(energy) for m in slabs.materials)]
+        uniform = np.exp(-1j * sum((n * t for n, t in zip(index, slabs.uniform, strict=True)), 0j))
+        found = []
+        for slab in slabs.slabs:
+            fine = np.ones(slabs.grid.shape, np.complex64)
+            phase = sum(index[m] * t for m, t in zip(slab.materials, slab.excess, strict=True))
+            fine[slab.box] = np.exp(-1j * np.asarray(phase))
+            found.append(inner_band(fine, grid.shape[0]))
+        if not found:  # nothing but uniform layers
+            return ThickWave(grid, energy, (0.0,), (np.full(grid.shape, uniform, np.complex64),))
+        found[0] = found[0] * np.complex64(uniform)  # uniform layers commute with propagation
+        z = tuple(slab.z for slab in slabs.slabs)
+        check_distance(grid, energy, z[-1] - z[0])
+        return ThickWave(grid, energy, z, tuple(found))
+
+    def behind(self, tilt: tuple[float, float]) -> NDArray[Any]:
+        """The wave just behind the last slab for a plane wave of transverse wave vector `tilt` [rad/m], divided out."""
+        wave = self.transmissions[0].copy()
+        kernels: dict[float, NDArray[Any]] = {}
+        for step, transmission in zip(np.diff(self.z), self.transmissions[1:], strict=True):
+            distance = float(f"{step:.12e}")  # equal steps differ in their last bits
+            if distance not in kernels:
+                kernel = transfer_function(self.grid, self.energy, distance, tilt=tilt)
+                kernels[distance] = kernel.astype(np.complex64)
+            spectrum = fft2(wave, overwrite=True)
+            spectrum *= kernels[distance]
+            wave = ifft2(spectrum, overwrite=True)
+            wave *= transmission
+        return wave
