@@ -213,7 +213,7 @@ class StxmPrepared:
         # a zone plate in focus gives the same spot at every energy: NA is proportional to the wavelength
         same = instrument.mirrors is None and instrument._defocus(energy) == 0
         key = "in focus" if same else ("transfer", energy)
-        return self._transfers.get(key, lambda: instrument._transfer(self.grid, self.factor, energy))  # type: ignore[no-any-return]
+        return self._transfers.get(key, lambda: instrument._transfer(self.grid, self.factor, energy))
 
     def _image(self, energy: float) -> FloatArray:
         """Share of the photons transmitted with the spot at each sample of the wave grid."""
