@@ -16,7 +16,8 @@ from xsim.specimen.population import Population, at
 from xsim.specimen.specimen import Specimen
 from xsim.waves.grid import Grid
 
-KINDS = sorted(set(discover("shapes")))
+#: solids of uniform density; atoms are tested with what reads them
+KINDS = sorted(set(discover("shapes")) - {"atoms"})
 HOSTS = [kind for kind in KINDS if kind not in HOLLOW]
 
 
