@@ -212,6 +212,16 @@ def test_same_bits_for_any_number_of_threads(shape: Any) -> None:
 
 
 @EVERY
+def test_form_factor_has_the_same_bits_for_any_number_of_threads(shape: Any) -> None:
+    q = np.random.default_rng(12).normal(size=(9000, 3)) * 4 / shape.radius
+    values = []
+    for threads in (1, 2, 2):
+        with use_threads(threads):
+            values.append(shape.form_factor(q).tobytes())
+    assert values[0] == values[1] == values[2]
+
+
+@EVERY
 def test_a_copy_across_or_beyond_the_edge_of_the_grid_is_cut_there(shape: Any) -> None:
     pixel = shape.radius / 6
     wide, narrow = Grid((40, 40), pixel), Grid((12, 10), pixel)

@@ -17,7 +17,7 @@ from numba import njit
 _TINY = 1e-300  # atan2(0, 0) would lose half a sphere when the plane passes through the centre
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _inner(x: float, y: float, c: float) -> float:
     """Q_c for x, y >= 0 inside the circle of the cut."""
     s = sqrt(1.0 - x * x - y * y)
@@ -26,7 +26,7 @@ def _inner(x: float, y: float, c: float) -> float:
     return (x * y * s - atan(x * y * inverse)) / 3.0 + ends / 6.0 - c * x * y
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _strip(x: float, c: float) -> float:
     """Q_c(x, infinity) for 0 <= x <= a: the part of a quarter of the cap out to x."""
     w = sqrt(max((1.0 - c) * (1.0 + c) - x * x, 0.0))
@@ -35,7 +35,7 @@ def _strip(x: float, c: float) -> float:
     return 0.5 * (arcs - c / 3.0 * (3.0 - c * c) * atan2(x, w))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _cuts(low: float, high: float) -> tuple[Any, Any, float]:
     """Planes c and weights w with: thickness within low..high = sum of w Q_c; and the footprint's radius."""
     planes = np.zeros(3)
@@ -49,7 +49,7 @@ def _cuts(low: float, high: float) -> tuple[Any, Any, float]:
     return np.maximum(planes, _TINY), weights, sqrt(max(1.0 - nearest * nearest, 0.0))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def add_balls(
     out: Any, rows: tuple[int, int], items: Any, center: tuple[Any, Any, Any], radius: Any, slab: Any, unit: float
 ) -> None:
@@ -82,7 +82,7 @@ def add_balls(
             above, here = here, above
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _corner_row(
     row: Any, span: tuple[int, int], place: tuple[float, float, float], planes: Any, weights: Any, strips: Any
 ) -> None:
