@@ -103,8 +103,8 @@ def test_a_shift_changes_no_intensity_and_a_pair_makes_fringes_of_its_distance()
     places = ("0 nm", "0 nm", "0 nm"), ("310 nm", "-170 nm", "0 nm")
     middle, aside = (pattern(instrument, sphere("gold", "60 nm", place)) for place in places)
     assert np.abs(middle - aside).max() < 2e-4 * middle.max()
-    pair = {"name": "pair", "material": "gold", "shape": {"kind": "sphere", "radius": "30 nm"},
-            "placement": {"kind": "at", "positions": [["-250 nm", "0 nm", "0 nm"], ["250 nm", "0 nm", "0 nm"]]}}  # fmt: skip
+    at = {"kind": "at", "positions": [["-250 nm", "0 nm", "0 nm"], ["250 nm", "0 nm", "0 nm"]]}
+    pair = {"name": "pair", "material": "gold", "shape": {"kind": "sphere", "radius": "30 nm"}, "placement": at}
     fringes = pattern(instrument, Specimen.from_table({"extent": ["2 um", "2 um"], "population": [pair]}))
     angle, found = ray(instrument, fringes)
     _, single = ray(instrument, pattern(instrument, sphere("gold", "30 nm")))

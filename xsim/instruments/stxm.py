@@ -92,8 +92,11 @@ class Stxm(Model):
         points = raster_grid(self.field, self.step)
         margin = MARGIN * self._half_period(self.energy) + 2 * abs(self._defocus(self.energy)) * self._na(self.energy)
         cells = [good_size(n + 2 * math.ceil(margin / self.step - 1e-6)) for n in points.shape]
+        coarse = self._per_step(self.energy)
         for samples in SAMPLES:
-            factor = max(1, math.ceil(self.step * samples / (2 * self._half_period(self.energy)) - 1e-6))
+            factor = coarse * max(
+                1, math.ceil(self.step / coarse * samples / (2 * self._half_period(self.energy)) - 1e-6)
+            )
             if factor * max(cells) <= LARGE:
                 break
         shape = [factor * n for n in cells]
@@ -134,12 +137,15 @@ class Stxm(Model):
         plate = self.zone_plate
         return self.defocus + float(plate.focal_length(self.focus_energy) - plate.focal_length(energy))
 
+    def _per_step(self, energy: float) -> int:
+        """Samples per scan step that carry the spot's intensity, one per half period or closer."""
+        return max(1, math.ceil(self.step / self._half_period(energy) - 1e-6))
+
     def _transfer(self, grid: Grid, factor: int, energy: float) -> NDArray[np.complex128]:
         """Transform of the spot's intensity on `grid`, FFT order, 1 at zero frequency; tails fold into the grid."""
         if self.mirrors is not None:
             return np.asarray(fft2(ifftshift(self.mirrors.probe_intensity(grid, energy)).astype(np.complex128)))
-        half_period = self._half_period(energy)
-        coarser = min(factor, math.ceil(self.step / half_period - 1e-6))
+        half_period, coarser = self._half_period(energy), self._per_step(energy)
         small = [n * coarser // factor for n in grid.shape]
         repeats = [max(1, math.ceil(TAILS * half_period / (n * grid.pixel))) for n in grid.shape]
         wide = Grid((small[0] * repeats[0], small[1] * repeats[1]), self.step / coarser)
@@ -234,9 +240,7 @@ class StxmPrepared:
         return rows, np.rint(np.asarray(frames["x"], np.float64) / self.grid.pixel).astype(np.int64) + centre[1]
 
     def _binned(self, photons: FloatArray, energy: float) -> Illumination:
-        widest = max(self.instrument._half_period(energy), self.grid.pixel)
-        divisors = [b for b in range(1, self.factor + 1) if self.factor % b == 0]
-        bins = max(b for b in divisors if b * self.grid.pixel <= widest * (1 + 1e-9))
+        bins = self.factor // self.instrument._per_step(self.instrument.energy)
         coarse = binned_grid(self.grid, bins)
         summed = photons.reshape(coarse.shape[0], bins, coarse.shape[1], bins).sum(axis=(1, 3))
         return Illumination(energy, coarse, summed / coarse.pixel**2)
