@@ -26,7 +26,11 @@ from xsim.waves.grid import Grid
 
 
 class Atoms(Model):
-    """The atoms of `file`; see `Selection` for assembly, waters, hydrogens and the module for `density` [kg/m^3]."""
+    """The atoms of a PDB or mmCIF `file`: one molecule, or its `assembly`.
+
+    waters and hydrogens: see `xsim.specimen.atoms`; b_factors: damp by one mean B per element; density [kg/m^3]: turns
+    masses into the volumes that the atoms displace.
+    """
 
     kind: Literal["atoms"] = "atoms"
     file: str
