@@ -37,7 +37,7 @@ from xsim.constants import wavelength
 from xsim.detectors.photon_counter import PhotonCounter
 from xsim.errors import SamplingError, SamplingWarning, ValidityWarning
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
-from xsim.instruments._maps import binned_grid, by_energy, truth_maps
+from xsim.instruments._maps import by_energy, truth_maps
 from xsim.instruments._points import raster_grid
 from xsim.instruments._recent import Recent
 from xsim.model import Model, Plugin
@@ -152,8 +152,8 @@ class Stxm(Model):
         spot = np.abs(self.zone_plate.probe(wide, energy, self._defocus(energy))) ** 2
         sampled = fft2(ifftshift(spot).astype(np.complex128))[:: repeats[0], :: repeats[1]]
         full = np.zeros(grid.shape, np.complex128)
-        rows, columns = (np.arange(-((n - 1) // 2), (n - 1) // 2 + 1) for n in small)
-        full[np.ix_(rows, columns)] = sampled[np.ix_(rows, columns)]
+        inner = np.ix_(*(_signed(n) for n in small))
+        full[inner] = sampled[inner]
         return full
 
 
@@ -172,7 +172,7 @@ class StxmPrepared:
 
     def expose(self, frames: FrameTable) -> Exposure:
         """Expected photons (points, 1), for a point detector."""
-        rows, columns = self._indices(frames)
+        rows, columns = _indices(frames, self.grid)
         photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
         expected = np.empty((len(frames), 1))
         for energy, chosen in by_energy(frames):
@@ -181,15 +181,19 @@ class StxmPrepared:
         return Exposure(expected, np.asarray(frames["energy"], np.float64)[:, None], (), frames, photons)
 
     def illuminate(self, frames: FrameTable) -> list[Illumination]:
-        """The spots of all points added up, one map per energy; pixels up to a half period of the probe wide."""
-        rows, columns = self._indices(frames)
-        photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
+        """The spots of all points added up, one map per energy, sampled once per half period of the spot or closer."""
+        instrument = self.instrument
+        per_step = instrument._per_step(instrument.energy)
+        shape = tuple(n * per_step // self.factor for n in self.grid.shape)
+        grid = Grid((shape[0], shape[1]), instrument.step / per_step)
+        photons = instrument.flux * np.asarray(frames["time"], np.float64)
         found = []
         for energy, chosen in by_energy(frames):
-            landed = np.zeros(self.grid.shape)
-            np.add.at(landed, (rows[chosen], columns[chosen]), photons[chosen])
-            spread = ifft2(fft2(landed.astype(np.complex128)) * self._transfer(energy)).real
-            found.append(self._binned(np.maximum(spread, 0), energy))
+            rows, columns = _indices(frames.take(chosen), grid)
+            landed = np.zeros(grid.shape, np.complex128)
+            np.add.at(landed, (rows, columns), photons[chosen])
+            spread = ifft2(fft2(landed, overwrite=True) * _inner(self._transfer(energy), grid.shape), overwrite=True)
+            found.append(Illumination(energy, grid, np.maximum(spread.real, 0) / grid.pixel**2))
         return found
 
     def truth(self) -> dict[str, Truth]:
@@ -234,13 +238,21 @@ class StxmPrepared:
             np.clip(base + ifft2(fft2(contrast) * transfer, overwrite=True).real.astype(np.float64), 0, 1)
         )
 
-    def _indices(self, frames: FrameTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        centre = [n // 2 for n in self.grid.shape]
-        rows = np.rint(np.asarray(frames["y"], np.float64) / self.grid.pixel).astype(np.int64) + centre[0]
-        return rows, np.rint(np.asarray(frames["x"], np.float64) / self.grid.pixel).astype(np.int64) + centre[1]
 
-    def _binned(self, photons: FloatArray, energy: float) -> Illumination:
-        bins = self.factor // self.instrument._per_step(self.instrument.energy)
-        coarse = binned_grid(self.grid, bins)
-        summed = photons.reshape(coarse.shape[0], bins, coarse.shape[1], bins).sum(axis=(1, 3))
-        return Illumination(energy, coarse, summed / coarse.pixel**2)
+def _indices(frames: FrameTable, grid: Grid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Row and column of each scan point on `grid`."""
+    rows, columns = (np.rint(np.asarray(frames[name], np.float64) / grid.pixel).astype(np.int64) for name in ("y", "x"))
+    return rows + grid.shape[0] // 2, columns + grid.shape[1] // 2
+
+
+def _signed(count: int) -> NDArray[np.int64]:
+    """Frequency indices that `count` samples carry on both sides of zero."""
+    return np.arange(-((count - 1) // 2), (count - 1) // 2 + 1)
+
+
+def _inner(spectrum: NDArray[np.complex128], shape: tuple[int, int]) -> NDArray[np.complex128]:
+    """The frequencies of `spectrum` (FFT order) that a smaller grid of `shape` over the same field carries."""
+    out = np.zeros(shape, np.complex128)
+    inner = np.ix_(*(_signed(n) for n in shape))
+    out[inner] = spectrum[inner]
+    return out
