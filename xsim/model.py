@@ -99,6 +99,6 @@ def presets(room: str) -> dict[str, dict[str, Any]]:
 def preset(room: str, name: str) -> dict[str, Any]:
     """One preset as a table that the plug-in's model accepts; raises UnknownNameError naming the nearest."""
     known = presets(room)
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise unknown(f"unknown preset of {room}", name, list(known), field="preset")
     return {key: value for key, value in known[name].items() if key not in ("source", "title")}
