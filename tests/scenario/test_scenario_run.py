@@ -6,6 +6,9 @@ import json
 import os
 import pickle
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +52,12 @@ TABLE: dict[str, Any] = {
         {"name": "image", "kind": "full_field", "field": "400 nm", "pixel": "20 nm", "flux": "1e7 1/s"},
     ],
 }
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of one word in the place of the report, whose pictures take most of the time of a small run."""
+    monkeypatch.setattr("xsim.scenario.page.write_page", lambda path, run: path.write_text("report"))
 
 
 def table(**changes: Any) -> dict[str, Any]:
@@ -138,6 +147,7 @@ def test_measured_files_hold_no_truth(tmp_path: Path) -> None:
     assert not [name for name in names if "truth" in name or "particle" in name]
 
 
+@pytest.mark.usefixtures("brief")
 def test_an_existing_run_is_refused_and_replaced_only_by_force(tmp_path: Path) -> None:
     out = tmp_path / "labels"
     xsim.run(table(), out=out)
@@ -171,6 +181,7 @@ def test_whatever_stops_a_run_nothing_is_left(
     assert files(tmp_path) == []
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_failed_run_leaves_the_earlier_one_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     xsim.run(table(), out=tmp_path / "labels")
     before = {name: (tmp_path / "labels" / name).read_bytes() for name in files(tmp_path / "labels")}
@@ -198,6 +209,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
+@pytest.mark.usefixtures("brief")
 def test_resume_keeps_finished_instruments_and_runs_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = xsim.run(table())
     first = table(instrument=TABLE["instrument"][:1])
@@ -217,6 +229,7 @@ def test_resume_keeps_finished_instruments_and_runs_the_rest(tmp_path: Path, mon
         assert run.record["instruments"][name]["counts"] == whole.record["instruments"][name]["counts"]
 
 
+@pytest.mark.usefixtures("brief")
 def test_resume_runs_again_what_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     xsim.run(table(), out=tmp_path / "labels")
     changed = table()
@@ -231,6 +244,7 @@ def test_resume_runs_again_what_has_changed(tmp_path: Path, monkeypatch: pytest.
     assert names == ["map", "image"]
 
 
+@pytest.mark.usefixtures("brief")
 def test_resume_goes_on_where_a_killed_run_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kill cannot be caught: here the clean-up is taken away, which leaves the same files."""
     out = tmp_path / "labels"
@@ -254,6 +268,7 @@ def test_resume_goes_on_where_a_killed_run_ended(tmp_path: Path, monkeypatch: py
     assert run["map"].measurement.counts.tobytes() == xsim.run(table())["map"].measurement.counts.tobytes()
 
 
+@pytest.mark.usefixtures("brief")
 def test_resume_links_large_files_rather_than_copying(tmp_path: Path) -> None:
     xsim.run(table(), out=tmp_path / "labels")
     (tmp_path / "new").mkdir()
@@ -314,3 +329,35 @@ def test_the_command_line_writes_runs_of_its_own_name(
     assert "map (stxm): " in out
     assert "water" in out
     assert "Gy" in out
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = tmp_path / "pond.toml"
+    scenario.write_text('[specimen]\n[[instrument]]\nname = "map"\nkind = "stxm"')
+    (tmp_path / "file").write_text("")
+    assert main(["run", str(scenario), "-o", str(tmp_path / "file" / "run")]) == 2
+    assert main(["run", str(scenario), "-o", str(tmp_path / "file")]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert all("-o" in line for line in said)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_interrupted_leaves_nothing_and_exits_with_1(number: int, tmp_path: Path) -> None:
+    scenario = tmp_path / "long.toml"
+    scenario.write_text(
+        '[specimen]\n[[instrument]]\nname = "map"\nkind = "full_field"\nscan = [{ kind = "repeats", count = 1000 }]'
+    )
+    command = [sys.executable, "-m", "xsim", "run", str(scenario), "-o", str(tmp_path / "run"), "--workers", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(xsim.__file__).parents[1])}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("map"):
+                break
+        process.send_signal(number)
+        said = process.stderr.read()
+        assert process.wait(60) == 1
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    assert [path.name for path in tmp_path.iterdir()] == ["long.toml"]

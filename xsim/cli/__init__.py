@@ -7,6 +7,7 @@ heavy is imported before a command needs it.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,9 @@ from importlib import import_module
 
 from xsim import __version__
 from xsim.errors import XsimError
+
+#: what is wrong with a place to write to, not with xsim
+_PLACES = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT)
 
 #: in the order of the help page
 COMMANDS = ("run", "check", "show", "list", "material", "export", "plan", "schema")
@@ -59,7 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MemoryError:
         print("xsim: out of memory; `xsim check` tells how much each instrument needs", file=sys.stderr)
         return 1
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _PLACES:
+            print(f"xsim: {error.strerror}: {error.filename or 'while writing'}; choose another -o", file=sys.stderr)
+            return 1
         import traceback
 
         traceback.print_exc()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import signal
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +39,10 @@ def execute(arguments: argparse.Namespace) -> int:
         raise RangeError("--seed: out of range", value=arguments.seed, allowed="0 to 2^63 - 1")
     if arguments.workers < 1:
         raise RangeError("--workers: out of range", value=arguments.workers, allowed=">= 1")
-    signal.signal(signal.SIGTERM, _stop)  # cleans up as Ctrl-C does
     scenario = load(arguments.scenario)
     out = arguments.out or Path("runs") / scenario.name
     options: dict[str, Any] = {"force": arguments.force, "resume": arguments.resume}
-    with warnings.catch_warnings(), progress(arguments.quiet or arguments.json) as report:
+    with warnings.catch_warnings(), _terminable(), progress(arguments.quiet or arguments.json) as report:
         warnings.simplefilter("ignore", XsimWarning)  # they are told below, each with its instrument
         done = run(scenario, out, arguments.seed, arguments.workers, progress=report, **options)
     if arguments.json:
@@ -52,8 +53,18 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _stop(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """A request to end cleans up as Ctrl-C does."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def summary(record: dict[str, Any]) -> list[str]:
