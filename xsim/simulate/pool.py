@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import mkstemp
 from types import ModuleType
 from typing import Any
 
@@ -46,6 +46,7 @@ class Workers:
         self.count = count
         self.scratch = scratch
         self._executor: ProcessPoolExecutor | None = None
+        self._states: set[str] = set()  # files of shared state
 
     def __enter__(self) -> Workers:
         return self
@@ -57,6 +58,12 @@ class Workers:
                     process.terminate()
             self._executor.shutdown(wait=True, cancel_futures=True)
             self._executor = None
+        for path in tuple(self._states):
+            self._forget(path)
+
+    def _forget(self, path: str) -> None:
+        Path(path).unlink(missing_ok=True)
+        self._states.discard(path)
 
     def map(self, task: Task, state: Any, pieces: list[Any]) -> Iterator[Any]:
         """`task(state, piece)` for every piece, in order; few results wait at any time.
@@ -65,13 +72,14 @@ class Workers:
         """
         if self.count == 1 or len(pieces) < 2:
             return (task(state, piece) for piece in pieces)
-        file = NamedTemporaryFile(prefix=".xsim-", suffix=".state", dir=self.scratch)  # noqa: SIM115  (closed when drained)
-        pickle.dump(state, file, protocol=5)
-        file.flush()
+        handle, path = mkstemp(".state", ".xsim-", self.scratch)
+        self._states.add(path)
+        with os.fdopen(handle, "wb") as file:
+            pickle.dump(state, file, protocol=5)
         ahead = 2 * self.count
-        waiting = deque(self._submit(task, file.name, piece) for piece in pieces[:ahead])
-        rest = (partial(self._submit, task, file.name, piece) for piece in pieces[ahead:])
-        return _drained(waiting, rest, file)
+        waiting = deque(self._submit(task, path, piece) for piece in pieces[:ahead])
+        rest = (partial(self._submit, task, path, piece) for piece in pieces[ahead:])
+        return _drained(waiting, rest, partial(self._forget, path))
 
     def _submit(self, task: Task, path: str, piece: Any) -> Future[Any]:
         if self._executor is None:
@@ -81,8 +89,10 @@ class Workers:
             return self._executor.submit(_work, task, path, piece)
 
 
-def _drained(waiting: deque[Future[Any]], rest: Iterable[Callable[[], Future[Any]]], file: Any) -> Iterator[Any]:
-    """The results in order; for each one taken, one more piece is handed out. `file` is removed at the end."""
+def _drained(
+    waiting: deque[Future[Any]], rest: Iterable[Callable[[], Future[Any]]], end: Callable[[], None]
+) -> Iterator[Any]:
+    """The results in order; for each one taken, one more piece is handed out. `end` is called at last."""
     try:
         for submit in rest:
             yield waiting.popleft().result()
@@ -99,7 +109,7 @@ def _drained(waiting: deque[Future[Any]], rest: Iterable[Callable[[], Future[Any
     finally:
         for future in waiting:
             future.cancel()
-        file.close()
+        end()
 
 
 @contextmanager
