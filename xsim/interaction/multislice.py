@@ -150,8 +150,6 @@ def exit_wave(
     """
     grid = slabs.grid
     z, z_out = planes if planes is not None else slabs.z_range
-    heights = [z, z_out, *(slab.z for slab in slabs.slabs)]
-    check_distance(grid, energy, max(heights) - min(heights), band)
     k = wavenumber(energy)
     index = [complex(k * o.delta, -k * o.beta) for o in (m.optics(energy) for m in slabs.materials)]
     wave = _start(incident, grid, dtype)
