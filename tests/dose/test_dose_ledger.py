@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xsim.constants import E_CHARGE
+from xsim.dose.gathering import on_one_grid
 from xsim.dose.ledger import absorbed
 from xsim.dose.skin import skin_dose, slab_mean
 from xsim.errors import RangeError
@@ -120,6 +123,52 @@ def test_a_tilted_slab_absorbs_along_the_longer_path():
     surface = skin_dose(optics.mu_photo / library.find("silicon_nitride").density, 1e18, 1000.0)
     assert dose.mean == pytest.approx(slab_mean(surface, optics.mu_total * 100e-9), rel=1e-3)
     assert dose.mass == pytest.approx(library.find("silicon_nitride").density * 100e-9 * 200e-9 * 160e-9, rel=1e-9)
+
+
+def test_a_thin_layer_between_others_follows_beer_lambert_and_the_next_is_lit_by_what_it_leaves():
+    stack = (("silicon_nitride", 200e-9), ("gold", 100e-9), ("water", 3e-6))
+    energy, fluence = 1800.0, 2e21
+    doses = absorbed(slab(*((m, f"{t} m") for m, t in stack)), [light(energy, fluence)])
+    for name, t in stack:
+        material = library.find(name)
+        optics = material.optics(energy)
+        surface = skin_dose(optics.mu_photo / material.density, fluence, energy)
+        assert doses[name].max == pytest.approx(surface, rel=1e-9)
+        assert doses[name].mean == pytest.approx(slab_mean(surface, optics.mu_total * t), rel=1e-9)
+        fluence *= np.exp(-optics.mu_total * t)
+
+
+def test_fields_side_by_side_get_the_dose_of_one_and_fields_on_one_place_add():
+    specimen = slab(("protein", "100 nm"))
+    one = absorbed(specimen, [light(520.0, 1e18)])["protein"]
+    width = GRID.extent[0]
+    for step in (width, 2.5 * width):
+        apart = absorbed(specimen, [light(520.0, 1e18, shift=(i * step, 0.0)) for i in range(3)])["protein"]
+        assert apart.mean == pytest.approx(one.mean, rel=1e-9)
+        assert apart.max == pytest.approx(one.max, rel=1e-9)
+        assert apart.energy == pytest.approx(3 * one.energy, rel=1e-9)
+        assert apart.mass == pytest.approx(3 * one.mass, rel=0.02)
+    half = absorbed(specimen, [light(520.0, 1e18, shift=(i * width / 2, 0.0)) for i in range(2)])["protein"]
+    assert half.max == pytest.approx(2 * one.max, rel=1e-9)
+    assert half.mean == pytest.approx(2 / 1.5 * one.mean, rel=1e-9)
+
+
+@given(st.floats(-1e-6, 1e-6), st.floats(-1e-6, 1e-6), st.sampled_from([1e-9, 10e-9, 1e-6]))
+def test_bringing_fields_together_conserves_photons_and_their_centre(x, y, far):
+    rng = np.random.default_rng(3)
+    one = Illumination(520.0, GRID, rng.random(GRID.shape), shift=(0.0, 0.0))
+    other = Illumination(520.0, GRID, rng.random(GRID.shape), shift=(x * far / 1e-9, y))
+    third = Illumination(520.0, GRID, one.fluence, shift=(1e-7, 0.0))
+    lights = [one, other, third]
+    (both,) = on_one_grid(lights)
+    photons = sum(float(i.fluence.sum()) for i in lights) * GRID.pixel**2
+    assert both.fluence.sum() * both.grid.pixel**2 == pytest.approx(photons, rel=1e-9)
+    within = 1e-6 * GRID.pixel if both.grid.pixel < 1.01 * GRID.pixel else both.grid.pixel / 2
+    for axis, of, index in ((0, "y", 1), (1, "x", 0)):
+        places = (i.fluence.sum(1 - axis) * (getattr(i.grid, of) - i.shift[index]) for i in lights)
+        want = sum(float(p.sum()) for p in places) * GRID.pixel**2 / photons
+        found = float((both.fluence.sum(1 - axis) * getattr(both.grid, of)).sum()) * both.grid.pixel**2 / photons
+        assert found == pytest.approx(want, rel=1e-9, abs=within)
 
 
 def test_a_gold_dot_gets_the_local_fluence():

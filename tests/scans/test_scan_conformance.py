@@ -154,7 +154,8 @@ def test_poses_are_named_and_their_rotations_and_shifts_act_on_the_specimen_as_t
     frames = wrapped.frames()
     maps = wrapped.prepare(specimen()).illuminate(frames)
     assert len(maps) == len(frames)
-    assert len({i.pose for i in maps}) == len(frames)
+    assert len({(i.pose, i.shift) for i in maps}) == len(frames)
+    assert len({i.pose for i in maps}) == len(set(frames["tilt"]))
     assert "tilt=-20 deg" in maps[0].pose
     incident = float((wrapped.instrument.flux * frames["time"]).sum())
     assert sum(float(i.fluence.sum()) * i.grid.pixel**2 for i in maps) == pytest.approx(incident)

@@ -1,6 +1,7 @@
 """Absorbed dose by material, from the fluence that the frames put on the specimen and its fall with depth.
 
-The specimen is cut into slabs across the beam. In slab k of optical depth tau_k = sum_m mu_total,m t_m the fluence
+The specimen is cut into slabs across the beam, and at the faces of layers that face it (tilted layers share slabs, so
+that the maximum in a deep one is an upper bound). In slab k of optical depth tau_k = sum_m mu_total,m t_m the fluence
 falls F_(k+1) = F_k exp(-tau_k), and material m takes up E F_k (1 - exp(-tau_k)) / tau_k mu_photo,m t_m per area: only
 photoabsorbed energy is counted (what Compton scattering hands over is left out: 3e-4 of it in ice at 8 keV). The mean
 is absorbed energy over illuminated mass; the maximum is the dose at the entrance of a voxel, E F_k mu_photo,m / rho_m.
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.constants import E_CHARGE
+from xsim.dose.gathering import on_one_grid
 from xsim.errors import RangeError
 from xsim.exposure import Dose, Illumination
 from xsim.matter.material import Material
@@ -49,19 +51,20 @@ class _Entry:
 def absorbed(specimen: Specimen, illuminations: Iterable[Illumination], slabs: int | None = None) -> dict[str, Dose]:
     """Dose of every illuminated material, by its name.
 
-    Illuminations of equal pose and grid add up voxel by voxel. Between poses means are added (each over the mass
-    illuminated in that pose; `mass` is the largest of them) and so are maxima, which is an upper bound: the voxel
-    of the largest dose need not be the same. Energy and mass count pixels with at least `ILLUMINATED` of the
-    largest fluence. slabs: number of slabs (None: so many that each takes some 2 % of the beam, 4 to 64). Raises
-    RangeError for a fluence that is negative or not finite.
+    Illuminations of equal pose (name, rotation and pixel) add up voxel by voxel, wherever on the specimen they fall.
+    Between poses means are added (each over the mass illuminated in that pose; `mass` is the largest of them) and so
+    are maxima, which is an upper bound: the voxel of the largest dose need not be the same. Energy and mass count
+    pixels with at least `ILLUMINATED` of the largest fluence. slabs: number of slabs (None: so many that each takes
+    some 2 % of the beam, 4 to 64). Raises RangeError for a fluence that is negative or not finite.
     """
-    poses: dict[tuple[str, Grid], list[Illumination]] = {}
+    poses: dict[tuple[str, bytes, float], list[Illumination]] = {}
     for light in illuminations:
         _check(light)
-        poses.setdefault((light.pose, light.grid), []).append(light)
+        turn = np.asarray(light.rotation, np.float64).tobytes()
+        poses.setdefault((light.pose, turn, light.grid.pixel), []).append(light)
     totals: dict[str, Dose] = {}
     for lights in poses.values():
-        for name, entry in _pose(specimen, lights, slabs).items():
+        for name, entry in _pose(specimen, on_one_grid(lights), slabs).items():
             if entry.mass <= 0:
                 continue
             before = totals.get(name, Dose(0.0, 0.0, 0.0, 0.0))
@@ -88,15 +91,13 @@ def _pose(specimen: Specimen, lights: list[Illumination], slabs: int | None) -> 
     posed = specimen
     if not np.array_equal(first.rotation, np.eye(3)):
         posed = posed.rotated(first.rotation)
-    if first.shift != (0.0, 0.0):
-        posed = posed.shifted(*first.shift)
     z0, z1 = posed.z_range_on(first.grid)
     lit = _lit(lights)
     account: dict[str, _Entry] = {}
     if not (z1 > z0) or not lit.any():
         return account
     count = slabs if slabs is not None else _count(posed, lights, first.grid)
-    edges = np.linspace(z0, z1, count + 1)
+    edges = _edges(posed, np.linspace(z0, z1, count + 1))
     above: dict[Material, Array] = {}
     for lower, upper in pairwise(edges):
         slab = posed.thickness(first.grid, float(lower), float(upper))
@@ -113,6 +114,17 @@ def _lit(lights: list[Illumination]) -> NDArray[np.bool_]:
     for light in lights:
         total += light.fluence
     return np.asarray(total > ILLUMINATED * total.max())
+
+
+def _edges(posed: Specimen, even: Array) -> Array:
+    """The `even` cuts and those between layers that face the beam: a slab of two materials would mix them."""
+    layers = posed.layers
+    if not len(layers) or layers.tilt > 0:
+        return even
+    between = layers.edges * np.sign(layers.normal[2])
+    apart = 1e-9 * (even[-1] - even[0])
+    kept = [z for z in even if np.min(np.abs(z - between)) > apart]
+    return np.array(sorted([*kept, *(z for z in between if even[0] - apart <= z <= even[-1] + apart)]))
 
 
 def _count(posed: Specimen, lights: list[Illumination], grid: Grid) -> int:

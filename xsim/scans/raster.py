@@ -49,8 +49,8 @@ class Raster(Model):
         return np.eye(3), (0.0 - values[0], 0.0 - values[1])
 
     def pose_name(self, values: tuple[float, ...]) -> str:
-        """For example "x=1e-06 m y=0 m"."""
-        return f"x={values[0]:.6g} m y={values[1]:.6g} m"
+        """None: the specimen keeps its orientation, and the dose of neighbouring fields adds up place by place."""
+        return ""
 
     def prepare(self, inner: Instrument, specimen: Specimen) -> Prepared:
         """The inner instrument with the specimen at each point; the first point is prepared at once."""
