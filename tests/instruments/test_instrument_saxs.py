@@ -120,6 +120,36 @@ def test_the_explicit_sum_of_one_particle_is_its_own_curve() -> None:
     np.testing.assert_allclose(explicit, independent, rtol=1e-4, atol=3e-9 * independent.max())
 
 
+@pytest.mark.parametrize("interference", ["independent", "explicit"])
+def test_a_tilted_film_shows_the_beam_more_particles_by_one_over_the_cosine(interference: str) -> None:
+    body = specimen(spheres(count=1))
+    saxs = Saxs.model_validate({"interference": interference})
+    angle = np.deg2rad(60.0)
+    turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+    flat, tilted = saxs.prepare(body), saxs.prepare(body.rotated(turn))
+    ice = body.layers.materials[0].optics(12e3)
+    assert tilted.transmission(12e3) == pytest.approx(np.exp(-float(ice.mu_total) * 4e-6), rel=1e-4)
+    photons = [p.expose(saxs.frames()).expected.sum() / p.transmission(12e3) for p in (flat, tilted)]
+    assert photons[1] / photons[0] == pytest.approx(2.0, rel=1e-9)
+    if interference == "independent":
+        curves = [p.truth()["cross_section"].values for p in (flat, tilted)]
+        np.testing.assert_allclose(curves[1], curves[0], rtol=1e-9)
+
+
+def test_particles_in_vacuum_are_as_thick_as_their_volume_over_the_area_whatever_its_shape() -> None:
+    place = {"kind": "at", "positions": [["300 nm", "-100 nm", "0 nm"]]}
+    population = spheres(count=1, placement=place, shape={"kind": "sphere", "radius": "80 nm"})
+    body = Specimen.from_table({"extent": ["1 um", "0.4 um"], "population": [population]})
+    volume = 4 / 3 * np.pi * 80e-9**3
+    for moved in (body, body.shifted(-0.7e-6, 0.4e-6)):
+        prepared = Saxs().prepare(moved)
+        assert prepared.matrix_thickness() == pytest.approx(volume / 0.4e-12, rel=1e-3)
+        depth = float(body.materials[0].optics(12e3).mu_total) * 160e-9
+        through = 2 * (1 - (1 + depth) * np.exp(-depth)) / depth**2  # mean over the disk of a sphere
+        absorbed = (1 - through) * np.pi * 80e-9**2 / 0.4e-12
+        assert 1 - prepared.transmission(12e3) == pytest.approx(absorbed, rel=1e-3)
+
+
 def test_dispersion_lowers_the_scattering_of_gold_at_12_keV() -> None:
     gold = specimen(spheres()).populations[0].material
     k = 2 * np.pi * 12e3 / 1.239841984e-6

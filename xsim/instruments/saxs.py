@@ -77,7 +77,8 @@ class Saxs(Model):
 
     def prepare(self, specimen: Specimen) -> PreparedSaxs:
         """Choose the particles and the area they stand for. Raises RangeError if the specimen states no extent."""
-        area = specimen.extent[0] * specimen.extent[1]
+        # the beam sees the extent of a tilted film foreshortened
+        area = specimen.extent[0] * specimen.extent[1] * float(np.cos(specimen.layers.tilt))
         chosen = self._chosen(specimen)
         if area <= 0:
             if chosen:
@@ -90,7 +91,7 @@ class Saxs(Model):
                 )
             area = self.beam**2
         side = max(specimen.extent) or self.beam
-        grid = Grid((64, 64), side / 64)
+        grid = Grid((64, 64), side / 64, (float(specimen.shift[0]), float(specimen.shift[1])))
         prepared = PreparedSaxs(self, specimen, chosen, area, grid, specimen.thickness(grid))
         prepared.warn_beyond_born()
         return prepared
@@ -159,14 +160,19 @@ class PreparedSaxs:
 
     def transmission(self, energy: float) -> float:
         """Mean transmission of the specimen over its extent at `energy` [eV]."""
-        depth: Any = 0.0
+        depth = np.zeros(self.grid.shape)
         for material, t in self.thickness.items():
-            depth = depth + material.optics(energy).mu_total * t
-        return float(np.mean(np.exp(-depth)))
+            depth += float(material.optics(energy).mu_total) * t
+        return 1.0 - self._mean(-np.expm1(-depth))
 
     def matrix_thickness(self) -> float:
         """Mean thickness of all matter [m]."""
-        return float(sum(np.mean(t) for t in self.thickness.values()))
+        return float(sum(self._mean(t) for t in self.thickness.values()))
+
+    def _mean(self, values: FloatArray) -> float:
+        """Mean over the extent; without layers all that is on the (square) grid belongs to the extent's area."""
+        share = 1.0 if self.specimen.layers.materials else self.grid.extent[0] * self.grid.extent[1] / self.area
+        return share * float(np.mean(values))
 
     def measured(self) -> dict[str, Any]:
         """Thickness [m] and transmission of the specimen, which put the frame on an absolute scale."""
