@@ -1,0 +1,41 @@
+"""Phase retrieval transfer function: how reproducibly independent starts of a reconstruction find each phase.
+
+    PRTF(q) = < |mean over K starts of exp(i phi_k(q))| >_ring
+
+1 where all starts agree; random phases give sqrt(pi / 4K), the floor. The images must be aligned with each other
+(position, constant phase, twin) beforehand: see `complex_match`. Reference: Chapman et al., J. Opt. Soc. Am. A 23, 1179
+(2006), doi 10.1364/JOSAA.23.001179.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from xsim.errors import RangeError
+from xsim.exposure import Array
+from xsim.waves.fft import fft2, fftfreq
+
+
+def prtf(images: Array, pixel: float) -> tuple[Array, Array]:
+    """(frequency [1/m] (rings,), PRTF (rings,)) of aligned complex `images` (starts, ny, nx) of `pixel` [m]."""
+    images = np.asarray(images)
+    if images.ndim != 3 or len(images) < 2:
+        raise RangeError("reconstructions of a transfer function", value=images.shape, allowed="(>= 2 starts, ny, nx)")
+    spectra = fft2(images.astype(np.complex128))
+    size = np.abs(spectra)
+    mean = np.abs(np.mean(spectra / np.where(size > 0, size, 1.0), axis=0))
+    ny, nx = mean.shape
+    shortest = min(ny, nx)
+    fy, fx = (fftfreq(n, 1.0) / (2 * np.pi) * shortest for n in (ny, nx))
+    ring = np.rint(np.hypot(fy[:, None], fx[None, :])).astype(np.int64).ravel()
+    inside = ring <= shortest // 2
+    count = np.bincount(ring[inside])
+    curve = np.bincount(ring[inside], mean.ravel()[inside]) / count
+    return np.arange(len(count)) / (shortest * pixel), curve
+
+
+def floor(starts: int) -> float:
+    """The PRTF of `starts` images with random phases, sqrt(pi / 4K) (large K; 2/pi exactly for K = 2)."""
+    return math.sqrt(math.pi / (4 * starts))
