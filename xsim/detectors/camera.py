@@ -96,10 +96,13 @@ class Camera(Pixels):
         """Mean electrons of one detected photon of `energy` [eV]."""
         return np.asarray(energy) / self.pair_energy
 
-    def calibration(self, energy: float) -> tuple[float, float]:
-        """(offset [ADU], ADU per photon arriving at `energy` [eV]): photons = (counts - offset) / scale."""
+    def calibration(self, energy: float, time: float = 0.0) -> tuple[float, float]:
+        """(offset [ADU], ADU per photon arriving at `energy` [eV]): photons = (counts - offset) / scale.
+
+        The offset holds the mean dark charge of an exposure of `time` [s].
+        """
         qe = float(efficiency(self.efficiency, np.array([energy]))[0])
-        return self.offset, qe * float(self.electrons_per_photon(energy)) / self.gain
+        return self.offset + self.dark * time / self.gain, qe * float(self.electrons_per_photon(energy)) / self.gain
 
     def mean(self, exposure: Exposure) -> NDArray[np.float64]:
         """Expected ADU (frames, ...): exact but for clipping, where the mean is clipped in place of the counts."""

@@ -71,6 +71,10 @@ class PhotonCounter(Pixels):
         )
         return np.asarray(rows[:, None] | columns[None, :])
 
+    def calibration(self, energy: float, time: float = 0.0) -> tuple[float, float]:
+        """(0, counts per photon arriving at `energy` [eV]) where dead time and the counter's limit do not matter."""
+        return 0.0, float(efficiency(self.efficiency, np.array([energy]))[0])
+
     def counts_axes(self, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
         """The exposure's own axes."""
         return axes

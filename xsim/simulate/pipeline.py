@@ -88,7 +88,7 @@ def simulate(
         expected_axes=detector_axes,
         incident=store.incident,
         dose=dose,
-        geometry={**instrument.geometry(), **(prepared.measured() if isinstance(prepared, Measuring) else {})},
+        geometry=_geometry(instrument, prepared, frames),
         settings=settings_of(instrument),
         seed=seed,
         warnings=tuple(dict.fromkeys(said)),
@@ -119,6 +119,25 @@ def _dose(specimen: Specimen, illuminations: list[Illumination]) -> dict[str, Do
     from xsim.dose.ledger import absorbed
 
     return absorbed(specimen, illuminations)
+
+
+def _geometry(instrument: Instrument, prepared: Prepared, frames: FrameTable) -> dict[str, Any]:
+    measured = prepared.measured() if isinstance(prepared, Measuring) else {}
+    return {**instrument.geometry(), **measured, **_calibration(instrument.detector, frames)}
+
+
+def _calibration(detector: Any, frames: FrameTable) -> dict[str, Any]:
+    """What dark and flat frames tell of the detector: photons of a frame = (counts - offset) / counts_per_photon."""
+    calibrate = getattr(detector, "calibration", None)
+    if calibrate is None:
+        return {}
+    rows = np.stack([np.asarray(frames[name], np.float64) for name in ("energy", "time")], axis=1)
+    distinct, inverse = np.unique(rows, axis=0, return_inverse=True)
+    pairs = np.array([calibrate(float(energy), float(time)) for energy, time in distinct])
+    offset, scale = pairs[inverse.ravel()].T
+    if len(distinct) == 1:
+        offset, scale = float(offset[0]), float(scale[0])
+    return {"counts_offset": offset, "counts_per_photon": scale}
 
 
 def settings_of(instrument: Instrument) -> dict[str, Any]:
