@@ -2,7 +2,7 @@
 
 A room is a package such as `xsim.specimen.shapes`; adding a plug-in is adding a file to it. Third-party packages
 add theirs through entry points in the groups `xsim.shapes`, `xsim.instruments`, `xsim.detectors`, `xsim.scans`,
-`xsim.formats`.
+`xsim.formats`, `xsim.reconstructions`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ ROOMS = {
     "detectors": "xsim.detectors",
     "scans": "xsim.scans",
     "formats": "xsim.formats",
+    "reconstructions": "xsim.reconstruct",
 }
 
 

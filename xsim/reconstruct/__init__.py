@@ -1,1 +1,1 @@
-"""Reconstruction from a measurement alone."""
+"""From a measurement to what it tells of the specimen: one algorithm per file, blind to the truth."""
