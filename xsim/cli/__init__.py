@@ -20,7 +20,7 @@ from xsim.errors import XsimError
 _PLACES = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT)
 
 #: in the order of the help page
-COMMANDS = ("run", "check", "show", "list", "material", "export", "plan", "schema")
+COMMANDS = ("run", "check", "show", "list", "material", "export", "reconstruct", "plan", "schema")
 
 
 def parser() -> argparse.ArgumentParser:

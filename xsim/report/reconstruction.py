@@ -1,0 +1,93 @@
+"""Pictures of a reconstruction beside its truth, on the same colours."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xsim.exposure import Array, Axis
+from xsim.metrics.against_truth import Comparison
+from xsim.reconstruct._protocol import Reconstruction
+from xsim.report.figures import colour_limits
+from xsim.report.panels import Curves, Line, Panel, Picture
+from xsim.report.parts import axes_pixel
+
+Rows = list[list[Panel]]
+
+
+def rows(found: Reconstruction, compared: list[Comparison]) -> Rows:
+    """A row for each comparison (reconstruction, truth), or the reconstruction alone; and its history."""
+    shown: Rows = [_pair(one) for one in compared[:4]]
+    if any(axis.name == "z" for axis in found.axes) and len(found.axes) == 3:
+        shown.append(_slices(found))
+    if not shown:
+        shown.append(_alone(found))
+    if found.history:
+        curves = [Line(name, np.arange(1, len(c) + 1), np.asarray(c)) for name, c in found.history.items()]
+        label = next(iter(found.history))
+        shown[-1].append(Curves("Convergence", "iteration", label, tuple(curves), log_y=True))
+    return shown
+
+
+def _pair(one: Comparison) -> list[Panel]:
+    """An image (phase and modulus of a complex one) or a curve, and its truth."""
+    if len(one.axes) < 2:
+        return [_curves(one)] if len(one.axes) == 1 else []
+    pixel = axes_pixel(one.axes[-2], one.axes[-1])
+    name = one.name.replace("_", " ")
+    if np.iscomplexobj(one.truth):
+        if one.name == "object":
+            label, unit, parts = f"phase of the {name}", "rad", (np.angle(one.estimate), np.angle(one.truth))
+        else:
+            label, unit, parts = f"|{name}|", "", (np.abs(one.estimate), np.abs(one.truth))
+    else:
+        label, unit, parts = name, one.unit, (one.estimate, one.truth)
+    low, high = colour_limits(np.asarray(parts[1], np.float64))
+    a, b = colour_limits(np.asarray(parts[0], np.float64))
+    # counts and photons have their own scale; what should be equal shares one
+    limits = None if unit == "counts" else (min(low, a), max(high, b))
+    colours = "viridis_r" if unit == "rad" else "viridis"
+    truth_unit = "photons" if unit == "counts" else unit
+    titles = (f"Reconstruction · {label}", f"Truth · {label}")
+    return [
+        Picture(parts[0], titles[0], unit, pixel, colours=colours, limits=limits),
+        Picture(parts[1], titles[1], truth_unit, pixel, colours=colours, limits=limits),
+    ]
+
+
+def _curves(one: Comparison) -> Curves:
+    axis = one.axes[0]
+    x, log = np.asarray(axis.values, np.float64), axis.name == "q"
+    factor, label = (1e-9, "q [nm⁻¹]") if axis.unit == "rad/m" else (1.0, f"{axis.name} [{axis.unit}]")
+    lines = (
+        Line("reconstruction", x * factor, one.estimate, one.error, points=True),
+        Line("truth", x * factor, one.truth),
+    )
+    text = f"{one.name.replace('_', ' ')} [{one.unit}]" if one.unit else one.name.replace("_", " ")
+    return Curves("Reconstruction and truth", label, text, lines, log_x=log, log_y=log)
+
+
+def _slices(found: Reconstruction) -> list[Panel]:
+    """The middle slices of a volume, across the beam and along it."""
+    middle = [n // 2 for n in found.values.shape]
+    z, y, x = found.axes
+    return [
+        _picture(found.values[middle[0]], "z = 0, across the beam", found.unit, y, x),
+        _picture(found.values[:, middle[1]], "y = 0, beam upward", found.unit, z, x),
+    ]
+
+
+def _alone(found: Reconstruction) -> list[Panel]:
+    values, axes = found.values, found.axes
+    if len(axes) == 1:
+        x = np.asarray(axes[0].values, np.float64)
+        line = Line(found.title, x, values, found.error, points=True)
+        label = f"{axes[0].name} [{axes[0].unit}]"
+        return [Curves(found.title, label, found.unit, (line,))]
+    while values.ndim > 2:
+        values = values[0]
+    values = np.angle(values) if np.iscomplexobj(values) else values
+    return [_picture(values, found.title, found.unit, *axes[-2:])] if values.ndim == 2 else []
+
+
+def _picture(values: Array, title: str, unit: str, slow: Axis, fast: Axis) -> Picture:
+    return Picture(values, title, unit, axes_pixel(slow, fast))
