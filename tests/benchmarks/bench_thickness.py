@@ -16,9 +16,10 @@ from numba import njit
 from scipy.spatial.transform import Rotation
 
 from xsim.registry import discover
-from xsim.specimen.kernels.bands import for_bands, in_pixels, threads
+from xsim.specimen.kernels.bands import for_bands, in_pixels
 from xsim.specimen.shape import Poses
 from xsim.specimen.shapes.sphere import Sphere
+from xsim.threads import thread_count
 from xsim.waves.grid import Grid
 
 NM = 1e-9
@@ -67,7 +68,7 @@ def main() -> None:
     """Print seconds and ratios."""
     grid, count = Grid((2048, 2048), NM), 100_000
     poses = some_poses(count, grid)
-    print(f"{count} spheres on 2048 x 2048, {threads()} threads")
+    print(f"{count} spheres on 2048 x 2048, {thread_count()} threads")
     for radius in (1.0, 3.0, 5.0):
         shape = Sphere(radius=f"{radius} nm")
 

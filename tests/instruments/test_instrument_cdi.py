@@ -17,7 +17,7 @@ from xsim.specimen.specimen import Specimen
 
 
 def camera(**changes: Any) -> Cdi:
-    return Cdi.model_validate({"polarization": 0.0, **changes})
+    return Cdi.model_validate({"polarisation": 0.0, **changes})
 
 
 def sphere(material: str, radius: str, place: tuple[str, str, str] = ("0 nm", "0 nm", "0 nm"), **more: Any) -> Specimen:
@@ -128,7 +128,7 @@ def test_tilting_a_sphere_leaves_its_pattern() -> None:
 def test_the_polarisation_factor_dims_the_plane_of_the_field() -> None:
     geometry = {"distance": "50 mm", "detector": {"kind": "photon_counter", "shape": [64, 64], "pixel": "1 mm"},
                 "energy": "1 keV", "beam_stop": "2 mm", "model": "born"}  # fmt: skip
-    along = pattern(camera(polarization=1.0, **geometry), sphere("silica", "10 nm"))
+    along = pattern(camera(polarisation=1.0, **geometry), sphere("silica", "10 nm"))
     cosine2 = 1 / (1 + (30 / 50) ** 2)
     assert along[32, 62] / along[62, 32] == pytest.approx(cosine2, rel=1e-6)
 

@@ -19,9 +19,9 @@ from xsim.optics.condenser import Condenser
 from xsim.optics.imaging import abbe_image
 from xsim.optics.zone_plate import ZonePlate
 from xsim.specimen.specimen import Specimen
+from xsim.threads import use_threads as threads
 from xsim.waves.angular_spectrum import propagate
 from xsim.waves.far_field import scattered_amplitude, scattering_vectors
-from xsim.waves.fft import threads
 from xsim.waves.grid import Grid
 
 

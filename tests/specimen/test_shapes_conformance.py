@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from xsim.registry import discover
-from xsim.specimen.kernels.bands import use_threads
 from xsim.specimen.shape import Poses
+from xsim.threads import use_threads
 from xsim.waves.grid import Grid
 
 SHAPES = {kind: cls.example() for kind, cls in discover("shapes").items()}

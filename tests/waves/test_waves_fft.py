@@ -10,6 +10,7 @@ import pytest
 
 import xsim
 from xsim.errors import RangeError
+from xsim.threads import use_threads
 from xsim.waves import fft
 
 
@@ -47,9 +48,9 @@ def test_a_transform_and_its_inverse_are_the_identity(dtype):
 def test_the_bits_depend_on_neither_threads_nor_batch_nor_place(shape):
     rng = np.random.default_rng(0)
     waves = (rng.normal(size=(6, *shape)) + 1j * rng.normal(size=(6, *shape))).astype(np.complex64)
-    with fft.threads(1):
+    with use_threads(1):
         one = fft.fft2(waves)
-    with fft.threads(2):
+    with use_threads(2):
         two = fft.fft2(waves)
     alone = np.stack([fft.fft2(w.copy(), overwrite=True) for w in waves])
     assert np.array_equal(one, two)
@@ -69,5 +70,5 @@ def test_overwriting_works_in_place_on_columns_too():
 
 
 def test_no_threads_at_all_are_refused():
-    with pytest.raises(RangeError), fft.threads(0):
+    with pytest.raises(RangeError), use_threads(0):
         pass

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from xsim.detectors._philox import fill_normal, uniforms
 from xsim.errors import RangeError
 from xsim.streams import StreamKey
+from xsim.threads import share
 
 #: largest expectation per element that is drawn
 LIMIT = 1e15
@@ -148,12 +148,7 @@ def check(means: NDArray[Any]) -> None:
 
 def over_frames(work: Callable[[int], None], frames: int, threads: int = 1) -> None:
     """Call work(row) for every row; rows are independent, so any number of threads gives the same bits."""
-    if threads <= 1 or frames <= 1:
-        for row in range(frames):
-            work(row)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, range(frames)))
+    share(work, ((row,) for row in range(frames)), threads)
 
 
 def poisson(

@@ -58,7 +58,7 @@ class Cdi(Model):
     """A lensless camera; one frame per exposure (combine with tilts, energies, raster, repeats).
 
     beam: diameter of the uniform beam [m]; beam_stop: diameter of its stop on the detector [m]; distance: specimen to
-    detector [m]; polarization: degree of linear polarisation along x, -1 to 1; samples: of the exit wave per pixel.
+    detector [m]; polarisation: degree of linear polarisation along x, -1 to 1; samples: of the exit wave per pixel.
     """
 
     kind: Literal["cdi"] = "cdi"
@@ -68,7 +68,7 @@ class Cdi(Model):
     beam: PositiveLength = 10e-6
     distance: PositiveLength = 1.0
     beam_stop: PositiveLength = 300e-6
-    polarization: Annotated[float, Field(ge=-1, le=1)] = 1.0
+    polarisation: Annotated[float, Field(ge=-1, le=1)] = 1.0
     samples: Annotated[int, Field(ge=1, le=8)] = 3
     model: Literal["auto", "projection", "born", "multislice"] = "auto"
     detector: Annotated[Any, Plugin("detectors")] = Field(default_factory=PhotonCounter)
@@ -224,7 +224,7 @@ class CdiPrepared:
         detector = instrument.detector
         q, solid_angle = scattering_vectors(tuple(detector.shape), float(detector.pixel), instrument.distance, energy)
         amplitude = self._born(q, energy) if self.slabs is None else self._scattered(q, energy, self.slabs)
-        section = np.abs(amplitude) ** 2 * solid_angle * polarisation(q, energy, instrument.polarization)
+        section = np.abs(amplitude) ** 2 * solid_angle * polarisation(q, energy, instrument.polarisation)
         return np.where(instrument.stopped(), 0.0, section)
 
     def _born(self, q: FloatArray, energy: float) -> NDArray[np.complex128]:

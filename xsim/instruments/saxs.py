@@ -42,7 +42,7 @@ PerLength = Annotated[float, Unit("1/m", ge=0)]
 
 
 class Saxs(Model):
-    """Small-angle scattering; see the module for the physics.
+    """A small-angle scattering camera, in absolute units; one frame per exposure.
 
     flux [photons/s] falls on the specimen within a beam of diameter `beam` [m]; `distance` [m] from specimen to
     detector; `beam_stop` diameter [m] at the detector; `populations` names those that scatter (all by default);

@@ -42,7 +42,7 @@ MAX_ABSORBED_PER_ATOM = 0.1
 
 
 class SingleParticle(Model):
-    """Shots at single particles in random orientations; see the module for the physics.
+    """Diffraction of single particles, a fresh one in every shot, in random orientations; frames are the shots.
 
     flux x exposure_time = photons per shot within the focus of diameter `focus` [m] (exposure_time is one over the
     repetition rate). `shots`: number of frames. `beam_stop`: diameter [m] at the detector. `orientation` "random", or

@@ -12,8 +12,6 @@ below 2e-7 for phases up to 8000 rad. complex128 goes through the mathematics li
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -21,7 +19,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xsim.waves.fft import thread_count
+from xsim.threads import share, thread_count
 
 #: pixels below which starting a thread costs more than it saves
 _WORTH_A_THREAD = 1 << 17
@@ -59,15 +57,7 @@ def transmit(wave: NDArray[Any], excess: NDArray[Any], index: NDArray[Any], row:
     parts = thread_count() if excess[0].size >= _WORTH_A_THREAD else 1
     cuts = [height * i // parts for i in range(parts + 1)]
     bands = [(batch, excess[:, a:b], phase, loss, row + a, column) for a, b in pairwise(cuts)]
-    if parts == 1:
-        call(*bands[0])
-    else:
-        list(_pool(parts).map(lambda band: call(*band), bands))
-
-
-@cache
-def _pool(count: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(count, thread_name_prefix="xsim-multislice")
+    share(call, bands)
 
 
 @njit(cache=True, nogil=True)

@@ -25,10 +25,10 @@ from types import ModuleType
 from typing import Any
 
 from xsim.errors import RangeError, XsimWarning
+from xsim.threads import SHARE
 
 #: libraries that start threads of their own; inside a pool each process is given its share of the machine
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-_SHARE = "XSIM_THREADS"
 
 Task = Callable[[Any, Any], Any]  # (state, piece) -> result
 
@@ -126,7 +126,7 @@ def _hidden_main() -> Iterator[None]:
 @contextmanager
 def _limited_threads(count: int) -> Iterator[None]:
     """Processes started inside inherit these limits, which their libraries read when they load."""
-    before = {name: os.environ.get(name) for name in (*_THREADS, _SHARE)}
+    before = {name: os.environ.get(name) for name in (*_THREADS, SHARE)}
     os.environ.update(dict.fromkeys(before, str(count)))
     try:
         yield

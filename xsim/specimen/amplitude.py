@@ -36,7 +36,7 @@ def scattering_volume(
     out = np.zeros(len(flat), np.complex128)
     balls = _as_balls(population) if body is None else None
     if balls is not None:
-        from xsim.specimen.kernels_sum import ball_sum
+        from xsim.specimen.kernels.phase_sums import ball_sum
 
         positions = np.ascontiguousarray(population.poses.positions)
         for sign, radii in balls:
@@ -105,7 +105,7 @@ def _groups(population: Population) -> list[Array]:
 
 
 def _group(population: Population, members: Array, q: Array, body: Body) -> Array:
-    from xsim.specimen.kernels_sum import phase_sum
+    from xsim.specimen.kernels.phase_sums import phase_sum
 
     poses = population.poses
     scale, rotation = poses.scales[members[0]], poses.rotations[members[0]]

@@ -135,11 +135,9 @@ def phase_sum(q: FloatArray, positions: FloatArray, weights: FloatArray, method:
     """sum_j w_j exp(-i q.r_j) for q (m, 3) [rad/m], positions (n, 3) [m]; "auto" takes the faster of the two ways."""
     if method == "nufft" or (method == "auto" and _nufft_cost(q, positions) < len(q) * len(weights)):
         return _nufft(q, positions, weights)
-    from xsim.specimen.kernels.atom_sums import weighted_phase_sum
+    from xsim.specimen.kernels import phase_sums
 
-    out: ComplexArray = np.empty(len(q), np.complex128)
-    weighted_phase_sum(q, np.ascontiguousarray(positions), np.ascontiguousarray(weights), out)
-    return out
+    return phase_sums.phase_sum(q, np.ascontiguousarray(positions), weights)
 
 
 def _nufft_cost(q: FloatArray, positions: FloatArray) -> float:

@@ -9,20 +9,13 @@ the bit between processes, and its estimated plans, which do, are slower than sc
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 import scipy.fft as _scipy
 
-from xsim.errors import RangeError
-
-_threads: ContextVar[int | None] = ContextVar("xsim_fft_threads", default=None)
+from xsim.threads import thread_count
 
 
 def array_namespace(array: Any) -> Any:
@@ -47,28 +40,6 @@ def as_complex(array: Any) -> Any:
     if hasattr(xp, "astype"):
         return xp.astype(array, xp.complex64 if str(array.dtype).endswith(("float32", "complex64")) else xp.complex128)
     return array + 0j
-
-
-def thread_count() -> int:
-    """Threads per transform: as set by `threads`; otherwise every usable core, but one inside a pool process."""
-    chosen = _threads.get()
-    if chosen is not None:
-        return chosen
-    if multiprocessing.parent_process() is not None:
-        return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Use `count` threads for every transform inside the block; changes no result."""
-    if count < 1:
-        raise RangeError("number of FFT threads", value=count, allowed=">= 1")
-    token = _threads.set(count)
-    try:
-        yield
-    finally:
-        _threads.reset(token)
 
 
 def fft2(array: Any, *, overwrite: bool = False) -> Any:

@@ -1,16 +1,12 @@
 """Splits a raster into bands of rows that threads work on independently.
 
 Each pixel belongs to one band and each band takes its particles in their order, so the result has the same bits for
-any number of threads. Plain Python threads run kernels that release the interpreter lock: unlike numba's own thread
-pools they are safe under fork, under concurrent callers and inside process pools.
+any number of threads (see `xsim.threads`).
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,34 +14,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xsim.specimen.shape import FloatArray, Poses
+from xsim.threads import share
 from xsim.waves.grid import Grid
 
 #: rows per band
 BAND = 32
 #: pixels to fill below which starting threads costs more than it saves
 SERIAL_WORK = 30_000
-
-_threads: list[int] = []
-
-
-def threads() -> int:
-    """Threads used by the raster: as set by `use_threads`, else XSIM_THREADS, else the cores this process may use."""
-    if _threads:
-        return _threads[-1]
-    given = os.environ.get("XSIM_THREADS", "")
-    if given.isdigit() and int(given) > 0:
-        return int(given)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def use_threads(count: int) -> Iterator[None]:
-    """Use `count` threads within a with-block (worker processes use 1)."""
-    _threads.append(max(1, count))
-    try:
-        yield
-    finally:
-        _threads.pop()
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,11 +101,4 @@ def for_bands(
         if start[b + 1] > start[b]
     ]
     work = float(np.sum(np.minimum(2 * reach + 1, rows) ** 2))
-    workers = min(threads(), len(jobs))
-    if workers < 2 or work < SERIAL_WORK:
-        for job in jobs:
-            task(*job)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        for future in [pool.submit(task, *job) for job in jobs]:
-            future.result()
+    share(task, jobs, 1 if work < SERIAL_WORK else None)

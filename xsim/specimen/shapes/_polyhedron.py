@@ -5,7 +5,6 @@ Shared by the flat-faced shapes. Lengths in the unit in which the corners are gi
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.specimen.shape import FloatArray, Poses
+from xsim.threads import share, spans
 from xsim.waves.grid import Grid
 
 #: q vectors per task of the form factor
@@ -115,7 +115,6 @@ class Polyhedron:
 
     def form_factor(self, q: FloatArray) -> NDArray[np.complex128]:
         """Integral of exp(-i q.r) for q (..., 3), lengths in the unit of the corners; real where inversion allows."""
-        from xsim.specimen.kernels.bands import threads
         from xsim.specimen.kernels.simplex import sum_tetrahedra
 
         flat = np.ascontiguousarray(np.asarray(q, np.float64).reshape(-1, 3))
@@ -125,17 +124,10 @@ class Polyhedron:
         volumes = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6
         out: NDArray[np.complex128] = np.empty(len(flat), np.complex128)
 
-        def block(n: int) -> None:
-            part = slice(n, n + _BLOCK)
-            sum_tetrahedra(flat[part], self.corners, triangles, volumes, out[part])
+        def block(start: int, stop: int) -> None:
+            sum_tetrahedra(flat[start:stop], self.corners, triangles, volumes, out[start:stop])
 
-        starts = range(0, len(flat), _BLOCK)
-        if len(starts) > 1 and threads() > 1:
-            with ThreadPoolExecutor(threads()) as pool:
-                list(pool.map(block, starts))
-        else:
-            for n in starts:
-                block(n)
+        share(block, spans(len(flat), _BLOCK))
         if half is not None:
             out = np.asarray(2 * out.real, np.complex128)
         return out.reshape(np.shape(q)[:-1])

@@ -19,6 +19,7 @@ from xsim.model import Model
 from xsim.specimen.shape import FloatArray, Poses
 from xsim.specimen.shapes._sampling import sinc
 from xsim.specimen.shapes._volume import Volume, find_file, load_volume
+from xsim.threads import thread_count
 from xsim.units import PositiveLength
 from xsim.waves.grid import Grid
 
@@ -67,7 +68,7 @@ class Voxels(Model):
 
     def add_thickness(self, out: FloatArray, poses: Poses, grid: Grid, z0: float, z1: float) -> None:
         """Add the exact pixel-averaged length [m] within z0..z1 [m] of every copy to `out` (ny, nx)."""
-        from xsim.specimen.kernels.bands import for_bands, in_pixels, threads
+        from xsim.specimen.kernels.bands import for_bands, in_pixels
         from xsim.specimen.kernels.voxel_faces import add_voxels
 
         p = in_pixels(poses, grid, z0, z1)
@@ -78,21 +79,19 @@ class Voxels(Model):
         def band(first: int, last: int, items: NDArray[np.int64]) -> None:
             add_voxels(out, (first, last), items, (p.x, p.y, p.z), turns, body, (p.z0, p.z1), grid.pixel)
 
-        share = -(-grid.shape[0] // (2 * threads()))  # every band walks through all faces, so few bands
-        for_bands(grid.shape[0], p.y, p.size * self.radius, band, band=int(np.clip(share, 16, _ROWS)))
+        rows = -(-grid.shape[0] // (2 * thread_count()))  # every band walks through all faces, so few bands
+        for_bands(grid.shape[0], p.y, p.size * self.radius, band, band=int(np.clip(rows, 16, _ROWS)))
 
     def form_factor(self, q: FloatArray) -> NDArray[np.complex128]:
         """Integral of exp(-i q.r) [m^3] for q (..., 3) [rad/m], relative to the volume to 1e-9."""
         import finufft
-
-        from xsim.specimen.kernels.bands import threads
 
         q = np.asarray(q, np.float64)
         turn = q.reshape(-1, 3) * self.pitch
         folded = np.remainder(turn + np.pi, 2 * np.pi) - np.pi  # the lattice sum is periodic
         modes = np.asarray(self.data.occupancy, np.complex128)
         columns = [np.ascontiguousarray(folded[:, k]) for k in range(3)]
-        total = finufft.nufft3d2(*columns, modes, eps=_EPS, isign=-1, nthreads=threads())
+        total = finufft.nufft3d2(*columns, modes, eps=_EPS, isign=-1, nthreads=thread_count())
         # mode k sits at voxel index n = k + N//2, whose centre is at n - (N - 1)/2
         offset = np.array([n // 2 - (n - 1) / 2 for n in modes.shape])
         total = total * np.exp(-1j * (turn * offset).sum(axis=1)) * sinc(turn / 2).prod(axis=1) * self.pitch**3

@@ -1,0 +1,66 @@
+"""How many threads may work at once, and work shared out over them.
+
+Plain Python threads run compiled loops that release the interpreter lock: unlike numba's own thread pools they are safe
+under fork, under concurrent callers and inside process pools. Jobs are independent and each writes its own part of the
+result, so no result depends on the number of threads.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from xsim.errors import RangeError
+
+#: environment variable by which a process pool gives each worker its share of the machine
+SHARE = "XSIM_THREADS"
+
+_chosen: ContextVar[int | None] = ContextVar("xsim_threads", default=None)
+
+
+def thread_count() -> int:
+    """Threads to use: as set by `use_threads`, else XSIM_THREADS, else every usable core (one in a pool's process)."""
+    chosen = _chosen.get()
+    if chosen is not None:
+        return chosen
+    given = os.environ.get(SHARE, "")
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    if multiprocessing.parent_process() is not None:
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def use_threads(count: int) -> Iterator[None]:
+    """Use `count` threads inside the block; changes no result."""
+    if count < 1:
+        raise RangeError("number of threads", value=count, allowed=">= 1")
+    token = _chosen.set(count)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def share(task: Callable[..., Any], jobs: Iterable[tuple[Any, ...]], threads: int | None = None) -> None:
+    """Call task(*job) for every job on up to `threads` threads (by default `thread_count()`)."""
+    listed = list(jobs)
+    count = min(thread_count() if threads is None else threads, len(listed))
+    if count < 2:
+        for job in listed:
+            task(*job)
+        return
+    with ThreadPoolExecutor(count) as pool:
+        for future in [pool.submit(task, *job) for job in listed]:
+            future.result()
+
+
+def spans(length: int, size: int) -> list[tuple[int, int]]:
+    """0..length cut into pieces (start, stop) of `size`, the last one shorter."""
+    return [(start, min(start + size, length)) for start in range(0, length, size)]
