@@ -142,6 +142,23 @@ def test_a_thick_specimen_at_a_depth_is_in_focus_with_that_defocus() -> None:
     assert np.abs(blurred[near, near] - reference[near, near]).max() > 0.3 * contrast
 
 
+@pytest.mark.parametrize("place", ["1200 nm", "-900 nm"])
+def test_a_thin_particle_off_the_middle_plane_is_blurred_as_far_as_it_lies_and_in_focus_with_that_defocus(
+    place: str,
+) -> None:
+    """Thin enough for a projection, which acts where the particle is, not in the middle of the ice around it."""
+    layer = [{"material": "vitreous_ice", "thickness": "3 um"}]
+    bar = ["40 nm", "200 nm", "30 nm"]
+    middle = boxes("gold", bar, [["0 nm", "0 nm", "0 nm"]], layers=layer)
+    deep = boxes("gold", bar, [["0 nm", "0 nm", place]], layers=layer)
+    reference = image(microscope(), middle)
+    contrast = np.ptp(reference)
+    away = f"-{place}".replace("--", "")
+    assert image(microscope(defocus=place), deep) == pytest.approx(reference, abs=2e-3 * contrast)
+    assert image(microscope(), deep) == pytest.approx(image(microscope(defocus=away), middle), abs=2e-3 * contrast)
+    assert np.abs(image(microscope(), deep) - reference).max() > 0.3 * contrast
+
+
 def test_staying_in_focus_for_one_energy_defocuses_the_others_by_the_change_of_focal_length() -> None:
     dots = boxes("gold", ["60 nm", "40 nm", "60 nm"], [["60 nm", "0 nm", "0 nm"]])
     away = microscope(energy="816 eV", focus_energy="815 eV")

@@ -94,6 +94,16 @@ def test_moving_the_specimen_one_way_is_moving_the_beam_the_other() -> None:
     assert np.abs(one - other).sum() < 0.02 * np.abs(one - far_field(moved.at(6200.0), 20e-9, 30e-9)).sum()
 
 
+def test_a_particle_downstream_meets_the_spot_as_it_is_there() -> None:
+    """Moving the specimen down the beam is defocusing further by as much."""
+    away = 120e-6
+    at, low = specimen(L_SHAPE), specimen(L_SHAPE).shifted(0.0, 0.0, away)
+    further = camera(defocus=f"{float(camera().defocus) + away!r} m")
+    patterns = [one.prepare(body).at(6200.0) for one, body in ((camera(), low), (further, at), (camera(), at))]
+    moved, defocused, unmoved = (far_field(state, 20e-9, 30e-9) for state in patterns)
+    assert np.abs(moved - defocused).sum() < 0.02 * np.abs(moved - unmoved).sum()
+
+
 def test_a_prism_deflects_the_pattern_towards_its_tip_by_its_slope_times_delta() -> None:
     """A box turned by 45 degrees is a roof of slope 2; matter advances the wave (n < 1), so light leaves to the tip."""
     instrument = camera(distance="1 m", model="projection", field=["5 um", "1 um"])

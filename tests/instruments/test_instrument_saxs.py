@@ -150,6 +150,16 @@ def test_particles_in_vacuum_are_as_thick_as_their_volume_over_the_area_whatever
         assert 1 - prepared.transmission(12e3) == pytest.approx(absorbed, rel=1e-3)
 
 
+def test_a_single_pixel_on_the_axis_records_the_forward_cross_section() -> None:
+    body = specimen(spheres(count=4))
+    one = Saxs.model_validate({"beam_stop": "0 m", "detector": {"kind": "photon_counter", "shape": [1, 1]}})
+    expected = one.prepare(body).expose(one.frames()).expected
+    zero = cross_section(body, body.populations, np.array([0.0]), 12e3)[0]
+    angle = (75e-6 / one.distance) ** 2
+    want = one.flux * zero / 16e-12 * angle * one.prepare(body).transmission(12e3)
+    assert expected.sum() == pytest.approx(want, rel=1e-9)
+
+
 def test_dispersion_lowers_the_scattering_of_gold_at_12_keV() -> None:
     gold = specimen(spheres()).populations[0].material
     k = 2 * np.pi * 12e3 / 1.239841984e-6

@@ -136,6 +136,13 @@ def test_the_spot_of_the_fluence_map_has_the_size_of_an_airy_disk() -> None:
     assert peak == pytest.approx(airy * instrument.flux * instrument.exposure_time, rel=0.01)
 
 
+def test_a_thin_specimen_out_of_focus_is_told() -> None:
+    dot = {"name": "dot", "material": "gold", "shape": {"kind": "sphere", "radius": "20 nm"}}
+    places = {"placement": {"kind": "at", "positions": [["0 nm", "0 nm", "20 um"]]}}
+    with pytest.warns(ValidityWarning, match=r"reaches 2e-05 m.*depth of focus"):
+        microscope().prepare(Specimen.from_table({"extent": ["1 um", "1 um"], "population": [dot | places]}))
+
+
 def test_mistakes_of_sampling_and_depth_are_told() -> None:
     with pytest.raises(RangeError, match="step"):
         microscope(step="400 nm").frames()

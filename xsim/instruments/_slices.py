@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.interaction.transmission import transmission
+from xsim.interaction.validity import structured_middle
 from xsim.matter.material import Material
 from xsim.specimen.specimen import Specimen
 from xsim.waves.grid import Grid
@@ -29,9 +30,9 @@ class Slices:
 
     @staticmethod
     def sample(specimen: Specimen, grid: Grid, slabs: int) -> Slices:
-        """Cut into `slabs` slabs over the specimen's reach along z; one slab is the projection, acting at z = 0."""
+        """Cut into `slabs` slabs over the specimen's reach along z; one slab, a projection, acts at their middle."""
         if slabs == 1:
-            return Slices(grid, (0.0,), (specimen.thickness(grid),))
+            return Slices(grid, (structured_middle(specimen),), (specimen.thickness(grid),))
         edges = np.linspace(*specimen.z_range_on(grid), slabs + 1)
         middles = tuple(float(z) for z in (edges[1:] + edges[:-1]) / 2)
         return Slices(grid, middles, tuple(specimen.thickness(grid, float(a), float(b)) for a, b in pairwise(edges)))

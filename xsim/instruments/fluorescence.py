@@ -164,12 +164,13 @@ class Fluorescence(Model):
         return 8 * float(max(self.mirrors.fwhm(self.energy)))
 
     def _check_focus(self, specimen: Specimen, half_period: float) -> None:
-        low, high = specimen.z_range
-        limit = 4 * (2 * half_period) ** 2 / float(wavelength(self.energy))
-        if high - low > limit:
+        reach = max(abs(z) for z in specimen.z_range)
+        limit = 2 * (2 * half_period) ** 2 / float(wavelength(self.energy))
+        if reach > limit:
             warnings.warn(
-                f"the specimen is {high - low:.3g} m thick, the depth of focus only {limit:.3g} m: the spot widens "
-                "inside it, which this model leaves out; use a smaller numerical aperture",
+                f"the specimen reaches {reach:.3g} m from the focal plane z = 0, the depth of focus only {limit:.3g} m "
+                "to either side: the spot widens there, which this model leaves out; move it to z = 0, or use a "
+                "smaller numerical aperture",
                 ValidityWarning,
                 stacklevel=3,
             )

@@ -42,6 +42,7 @@ from xsim.instruments._recent import Recent
 from xsim.instruments._scan_wave import inner_band
 from xsim.instruments._thick import ThickWave
 from xsim.interaction import multislice
+from xsim.interaction.validity import structured_middle
 from xsim.model import Model, Plugin
 from xsim.optics.condenser import Condenser
 from xsim.optics.imaging import abbe_image
@@ -92,8 +93,7 @@ class FullField(Model):
         self._check()
         half_period = self._finest_period(self.energy) / 2
         slabs = slab_count(self.model, specimen, self.energy, half_period)
-        low, high = specimen.z_range
-        grid, bins = self._wave_grid(slabs, high - low)
+        grid, bins = self._wave_grid(slabs, specimen)
         return FullFieldPrepared(self, specimen, multislice.sample(specimen, grid, slabs), bins)
 
     def geometry(self) -> dict[str, Any]:
@@ -147,12 +147,14 @@ class FullField(Model):
                 stacklevel=3,
             )
 
-    def _wave_grid(self, slabs: int, depth: float) -> tuple[Grid, int]:
+    def _wave_grid(self, slabs: int, specimen: Specimen) -> tuple[Grid, int]:
         """The grid of the wave with its margin, and how many of its pixels make one of the camera's."""
         finest, lens = self._finest_period(self.energy), self.objective
         opening = float(lens.numerical_aperture(self.energy)) * (1 + self.condenser.sigma)
-        spread = depth * opening if slabs > 1 else 0.0
-        margin = MARGIN * lens.outermost_zone + spread + 2 * abs(self.focus_shift(self.energy)) * opening
+        low, high = specimen.z_range
+        spread = (high - low) * opening if slabs > 1 else 0.0
+        defocus = self.focus_shift(self.energy) - structured_middle(specimen)
+        margin = MARGIN * lens.outermost_zone + spread + 2 * abs(defocus) * opening
         cells = good_size(self.image_grid().shape[0] + 2 * math.ceil(margin / self.pixel - 1e-6))
 
         for samples in SAMPLES["projection" if slabs == 1 else "multislice"]:
@@ -223,9 +225,9 @@ class FullFieldPrepared:
         """Mean intensity on each of the camera's pixels relative to the light on the specimen."""
         instrument, slabs = self.instrument, self.slabs
         grid = self._image_wave_grid(energy)
-        if slabs.count == 1:  # a projection acts at the specimen's middle
-            plane = sum(slabs.z_range) / 2
-            flat = multislice.exit_wave(slabs, 1.0, energy, planes=(plane, plane))
+        if slabs.count == 1:  # a projection acts where the particles are, whatever uniform layers lie about them
+            plane, middle = structured_middle(self.specimen), sum(slabs.z_range) / 2
+            flat = multislice.exit_wave(slabs, 1.0, energy, planes=(middle, middle))
             wave: Any = inner_band(flat, grid.shape[0])
         else:
             thick = ThickWave.reduced(slabs, grid, energy)

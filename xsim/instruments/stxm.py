@@ -208,12 +208,13 @@ class StxmPrepared:
         if self.grid.pixel > half_period / 2 * (1 + 1e-9):
             text = f"wave pixel {self.grid.pixel:.3g} m, should be <= {half_period / 2:.3g} m; reduce the scan step"
             warnings.warn(f"the spot at {energy:.6g} eV is sampled coarsely: {text}", SamplingWarning, stacklevel=2)
-        low, high = self.specimen.z_range
-        limit = 4 * (2 * half_period) ** 2 / wavelength(energy)
-        if high - low > limit:
+        reach = max(abs(z) for z in self.specimen.z_range)
+        limit = 2 * (2 * half_period) ** 2 / wavelength(energy)
+        if reach > limit:
             warnings.warn(
-                f"the specimen is {high - low:.3g} m thick, the depth of focus at {energy:.6g} eV only {limit:.3g} m: "
-                "the spot widens inside it, which this model leaves out; use a coarser zone plate or ptychography",
+                f"the specimen reaches {reach:.3g} m from the plane z = 0, the depth of focus at {energy:.6g} eV only "
+                f"{limit:.3g} m to either side: the spot widens there, which this model leaves out; move it to z = 0, "
+                "use a coarser zone plate, or ptychography",
                 ValidityWarning,
                 stacklevel=2,
             )

@@ -54,7 +54,7 @@ def sampled_q(q_max: float, populations: tuple[Population, ...]) -> FloatArray:
     """Equally spaced q (n,) [rad/m] from 0 to `q_max`, fine enough to interpolate the curve of the largest particle."""
     largest = max((float(p.radii.max()) for p in populations if len(p)), default=0.0)
     count = max(200, math.ceil(q_max * largest / math.pi * SAMPLES_PER_FRINGE))
-    return np.linspace(0.0, q_max * (1 + 1e-9), count)
+    return np.linspace(0.0, max(q_max, 1.0) * (1 + 1e-9), count)  # a lone pixel on the axis sees q = 0 alone
 
 
 def cross_section(specimen: Specimen, populations: tuple[Population, ...], q: FloatArray, energy: float) -> FloatArray:

@@ -54,8 +54,8 @@ def projection_limit(energy: float, resolution: float) -> float:
     return float(4 * resolution**2 / wavelength(energy))
 
 
-def structured_depth(specimen: Specimen) -> float:
-    """Depth along z [m] over which the specimen varies across the beam: from first to last particle."""
+def structured_range(specimen: Specimen) -> tuple[float, float]:
+    """Lowest and highest z [m] of any particle, between which the specimen varies across the beam; (0, 0) if none."""
     low, high = math.inf, -math.inf
     for population in specimen.populations:
         if not len(population.poses):
@@ -63,10 +63,18 @@ def structured_depth(specimen: Specimen) -> float:
         reach = population.shape.radius * population.poses.scales
         z = population.poses.positions[:, 2]
         low, high = min(low, float(np.min(z - reach))), max(high, float(np.max(z + reach)))
-    if high < low:
-        return 0.0
-    z0, z1 = specimen.z_range
-    return max(0.0, min(high, z1) - max(low, z0))
+    return (low, high) if low <= high else (0.0, 0.0)
+
+
+def structured_depth(specimen: Specimen) -> float:
+    """Depth along z [m] over which the specimen varies across the beam: from first to last particle."""
+    low, high = structured_range(specimen)
+    return high - low
+
+
+def structured_middle(specimen: Specimen) -> float:
+    """The height z [m] at which a projection acts: uniform layers do not matter; 0 without particles."""
+    return sum(structured_range(specimen)) / 2
 
 
 def slabs_for(depth: float, energy: float, resolution: float) -> int:
