@@ -11,6 +11,7 @@ import pytest
 from xsim.cli import main
 from xsim.dose.required import HOWELLS
 from xsim.errors import UnknownNameError
+from xsim.instruments.fluorescence import Fluorescence
 from xsim.instruments.saxs import Saxs
 from xsim.instruments.stxm import Stxm
 from xsim.planner.detectability import _snr_squared, detectability, without
@@ -108,3 +109,20 @@ def test_the_command_compares_and_prints_json(tmp_path: Path, capsys: pytest.Cap
     assert answer["feature"] == "ball[0]"
     assert answer["instruments"][0]["snr"] > 0
     assert main(["plan", str(path), "--feature", "bal", "--quiet"]) == 2
+
+
+def test_a_particle_that_alone_holds_an_element_is_seen_by_the_lines_that_go_with_it() -> None:
+    # without the gold there are no gold lines at all, so the two exposures differ in their photon groups
+    scan = Fluorescence(field=("200 nm", "200 nm"), step="50 nm", detector_angle="120 deg")
+    alone = Specimen.from_table({"extent": ["1 um", "1 um"], "layers": LAYERS, "population": [BALL]})
+    frames = scan.frames()
+    seen = scan.prepare(alone).expose(frames)
+    bare = scan.prepare(without(alone, "ball", 0)).expose(frames)
+    assert seen.group_energy.shape[1] > bare.group_energy.shape[1]
+    column = {energy: i for i, energy in enumerate(bare.group_energy[0])}
+    expected = 0.0
+    for group, energy in enumerate(seen.group_energy[0]):
+        with_ball = seen.expected[:, group]
+        background = bare.expected[:, column[energy]] if energy in column else np.zeros_like(with_ball)
+        expected += float(np.sum((with_ball - background) ** 2 / np.where(background > 0, background, with_ball)))
+    assert detectability(alone, scan, "ball").snr == pytest.approx(np.sqrt(expected), rel=1e-9)

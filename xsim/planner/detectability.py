@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from xsim.dose.ledger import absorbed
-from xsim.exposure import Dose, FrameTable
+from xsim.exposure import Dose, Exposure, FrameTable
 from xsim.specimen.specimen import Specimen
 
 #: working memory for one chunk of frames [bytes]
@@ -54,10 +54,31 @@ def detectability(specimen: Specimen, instrument: Any, name: str, index: int = 0
     for start in range(0, len(frames), step):
         rows: FrameTable = frames.take(slice(start, start + step))
         seen = present.expose(rows)
-        total.append(_snr_squared(seen.expected, absent.expose(rows).expected))
+        total.append(_snr_squared(*_matched(seen, absent.expose(rows))))
         photons.append(float(seen.incident.sum()))
     dose = absorbed(specimen, present.illuminate(frames))
     return Detectability(math.sqrt(math.fsum(total)), dose, float(np.sum(frames["time"])), math.fsum(photons))
+
+
+def _matched(first: Exposure, second: Exposure) -> tuple[Any, Any]:
+    """The expected photons of both with the same photon energies in each group.
+
+    Without the particle there may be fewer groups: the lines of an element that nothing else holds are gone.
+    """
+    if np.array_equal(first.group_energy, second.group_energy):
+        return first.expected, second.expected
+    energies = np.unique(np.concatenate([first.group_energy.ravel(), second.group_energy.ravel()]))
+    return _by_energy(first, energies), _by_energy(second, energies)
+
+
+def _by_energy(exposure: Exposure, energies: Any) -> Any:
+    """Expected photons (frames, energies, ...), groups of equal energy added up."""
+    expected = exposure.expected
+    out = np.zeros((len(expected), len(energies), *expected.shape[2:]))
+    rows = np.arange(len(expected))
+    for group, column in enumerate(np.searchsorted(energies, exposure.group_energy).T):
+        out[rows, column] += expected[:, group]  # one column per row: no index twice
+    return out
 
 
 def _snr_squared(present: Any, absent: Any) -> float:
