@@ -105,7 +105,7 @@ def score(run: Path, measurement: Measurement, found: Reconstruction) -> tuple[l
     path = run / "truth.h5"
     if not path.is_file():
         return [], f"{path} is missing"
-    light = found.extras.get("illumination")
+    light, spread = (found.extras.get(name) for name in ("illumination", "spread"))
     energy = measurement.settings.get("energy")
     estimate = Estimate(
         found.values,
@@ -115,6 +115,7 @@ def score(run: Path, measurement: Measurement, found: Reconstruction) -> tuple[l
         found.error,
         None if light is None else light.values,
         as_float(energy, "eV") if isinstance(energy, str) else float(measurement.frames["energy"][0]),
+        None if spread is None else spread.values,
     )
     try:
         return compare(estimate, read_truth(path, measurement.name)), ""
@@ -148,4 +149,8 @@ def _notes(
 
 def _number(key: str, value: float) -> str:
     name, _, unit = key.partition(" [")
-    return f"{name.replace('_', ' ')} {prefixed(value, unit.rstrip(']'))}" if unit else f"{name} {value:.4g}"
+    return (
+        f"{name.replace('_', ' ')} {prefixed(value, unit.rstrip(']'))}"
+        if unit
+        else f"{name.replace('_', ' ')} {value:.4g}"
+    )

@@ -21,7 +21,8 @@ from xsim.metrics.frc import ring_correlation
 class Estimate:
     """What is scored: values with axes and unit, what they estimate, standard errors if known.
 
-    weight: light that each pixel got, where only a part of the field was lit; energy: of the truth's maps [eV].
+    weight: light that each pixel got, where only a part of the field was lit; energy: of the truth's maps [eV];
+    spread: standard deviation of the axis within each bin of a curve.
     """
 
     values: Array
@@ -31,6 +32,7 @@ class Estimate:
     error: Array | None = None
     weight: Array | None = None
     energy: float = 0.0
+    spread: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +117,10 @@ def _curve(estimate: Estimate, truths: dict[str, Truth]) -> list[Comparison]:
     if "cross_section" not in truths:
         return []
     truth, q = truths["cross_section"], np.asarray(estimate.axes[0].values)
-    true = np.interp(q, np.asarray(truth.axes[0].values), np.asarray(truth.values))
+    # a bin's mean over pixels at q +- spread is that of two points, to second order in the spread
+    spread = np.zeros_like(q) if estimate.spread is None else estimate.spread
+    fine, curve = np.asarray(truth.axes[0].values), np.asarray(truth.values)
+    true = (np.interp(q - spread, fine, curve) + np.interp(q + spread, fine, curve)) / 2
     ratio = estimate.values[true > 0] / true[true > 0]
     if estimate.unit == truth.unit:
         numbers = {"median_ratio": float(np.median(ratio)), **_chi2(estimate.values, true, estimate.error)}

@@ -44,6 +44,15 @@ def photons(measurement: Measurement, counts: Array | None = None) -> Array:
     return np.where(raw < 0, np.nan, values) if raw.dtype.kind == "i" else values
 
 
+def counted_share(measurement: Measurement) -> Array | float:
+    """Counts per photon that arrives, where counts are photons: (frames,) or one number; 1 for cameras.
+
+    N photons that are told by counting a share e of them have the variance N / e.
+    """
+    scale = lookup(measurement, "counts_per_photon") if measurement.counts_unit == "counts" else None
+    return 1.0 if scale is None else np.asarray(scale, np.float64)
+
+
 def _per_frame(value: Any, shape: tuple[int, ...]) -> Array:
     array = np.asarray(0.0 if value is None else value, np.float64)
     return array.reshape(shape) if array.ndim else array

@@ -8,7 +8,8 @@ references measured elsewhere that were added to it) each pixel or spot is fitte
 coefficients, near edges included, and the values are thicknesses [m]: energies must outnumber the materials, whose
 spectra must differ. OD is averaged in the exponent where a beam is wider than the structure: strong lines look weaker.
 
-Variance of OD: 1/N for N photons detected, the weights of the fit and the standard errors that are given.
+Variance of OD: 1/N for N photons detected (those that arrive, for cameras): the weights of the fit and the standard
+errors that are given.
 References: Koprinarov et al., J. Phys. Chem. B 106, 5358 (2002), doi 10.1021/jp013281l.
 """
 
@@ -21,7 +22,7 @@ import numpy as np
 from xsim.errors import FileError, RangeError
 from xsim.exposure import Array, Axis, Measurement
 from xsim.model import Model
-from xsim.reconstruct._data import merged_repeats, optical_density, photons, refuse
+from xsim.reconstruct._data import counted_share, merged_repeats, optical_density, photons, refuse
 from xsim.reconstruct._protocol import Reconstruction
 
 
@@ -50,7 +51,9 @@ class EnergyFit(Model):
         """Optical density, or thickness [m] of each material. Raises FileError, RangeError, UnknownNameError."""
         refuse(measurement, self.kind, self.accepts(measurement))
         density, scan = merged_repeats(measurement, optical_density(measurement))
-        detected, _ = merged_repeats(measurement, np.maximum(photons(measurement), 0.5))
+        arrived = np.maximum(photons(measurement), 0.5)
+        share = np.asarray(counted_share(measurement)).reshape(-1, *(1,) * (arrived.ndim - 1))
+        detected, _ = merged_repeats(measurement, arrived * share)
         repeats = measurement.counts[..., None].size / max(1, density.size)
         variance = 1 / (detected * repeats)
         axes = (*scan, *measurement.axes)

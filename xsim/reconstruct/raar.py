@@ -11,7 +11,8 @@ peak and shrinks with the image (shrink-wrap): what stays above `threshold` of t
 at first, 1 in the end. Every start draws random phases from its own stream; the one whose far field fits the data best
 (least "modulus error", root of sum (|F w| - M)^2 / sum M^2) is returned, with the phase retrieval transfer function of
 all of them among the extras. Open remain the position (the support's centre is put in the middle), without `positive`
-also a constant phase and the twin. Small angles: the pattern is the Fourier transform on a flat detector.
+also a constant phase and the twin. Small angles: the pattern is the Fourier transform on a flat detector. The history
+"distance" is |P_M psi - P_S P_M psi| / |P_M psi|.
 
 References: Luke, Inverse Problems 21, 37 (2005), doi 10.1088/0266-5611/21/1/004; Fienup, Appl. Opt. 21, 2758 (1982),
 doi 10.1364/AO.21.002758; Marchesini et al., Phys. Rev. B 68, 140101 (2003), doi 10.1103/PhysRevB.68.140101.
@@ -69,21 +70,21 @@ class Raar(Model):
         pattern, pixel = moduli(measurement)
         found = [self._start(pattern, generator(StreamKey(self.seed, "reconstruct/raar/start"), k))
                  for k in range(self.starts)]  # fmt: skip
-        best = min(found, key=lambda one: one.errors[-1])
+        best = min(found, key=lambda one: one.error)
         image = fftshift(best.image)
         n = len(image)
         axis = (np.arange(n) - n // 2) * pixel
         extras = {
             "support": Truth(fftshift(best.support).astype(np.uint8), (Axis("y", axis, "m"), Axis("x", axis, "m")))
         }
-        extras |= {"modulus_errors": Truth(np.array([one.errors[-1] for one in found]), ())}
+        extras |= {"modulus_errors": Truth(np.array([one.error for one in found]), ())}
         if self.starts > 1:
             freedom = Freedom(twin=not self.positive, contrast=False)
             aligned = np.stack([match(fftshift(one.image), image, freedom).aligned for one in found])
             frequency, curve = prtf(aligned, pixel)
             extras["prtf"] = Truth(curve, (Axis("frequency", frequency, "1/m"),))
         axes = (Axis("y", axis, "m"), Axis("x", axis, "m"))
-        history = {"modulus error": best.errors}
+        history = {"distance": best.distances}
         return Reconstruction(image, axes, "", "exit wave less one by RAAR", "exit_wave-1", history, extras=extras)
 
     def _start(self, pattern: Pattern, rng: Any) -> _Start:
@@ -93,21 +94,22 @@ class Raar(Model):
         far = pattern.modulus * np.exp(2j * np.pi * rng.random((n, n))).astype(np.complex64)
         image, blur, errors = ifft2(far), 3.0, []
         for number in range(self.iterations + self.refine):
-            fitted, error = pattern.fit(image)
-            errors.append(error)
+            fitted, _ = pattern.fit(image)
+            kept = self._inside(fitted, support)
+            errors.append(float(np.linalg.norm(fitted - kept) / np.linalg.norm(fitted)))
             if number < self.iterations:
                 reflected = 2 * fitted - image
                 twice = 2 * self._inside(reflected, support) - reflected
                 image = np.float32(self.beta / 2) * (twice + image) + np.float32(1 - self.beta) * fitted
                 if number % self.shrink_every == self.shrink_every - 1:
-                    support = shrunk(self._inside(fitted, support), blur, self.threshold)
+                    support = shrunk(kept, blur, self.threshold)
                     blur = max(1.0, 0.9 * blur)
             else:
-                image = self._inside(fitted, support)
-        errors.append(pattern.fit(image)[1])
+                image = kept
+        error = pattern.fit(image)[1]
         shift = tuple(-round(c) for c in centre_of(support))
         image, support = (np.roll(part, shift, axis=(0, 1)) for part in (image, support))
-        return _Start(image, support, np.array(errors))
+        return _Start(image, support, error, np.array(errors))
 
     def _inside(self, image: Array, support: Array) -> Array:
         """P_S: the support, and the quadrant of matter."""
@@ -119,11 +121,13 @@ class Raar(Model):
 
 @dataclass(frozen=True, eq=False)
 class _Start:
-    """Where one start ended: image and support in FFT order, and the modulus error of each iteration."""
+    """Where one start ended: image and support in FFT order, its modulus error; distances: between the two sets of
+    images, those that fit the data and those in the support, in each iteration."""
 
     image: Array
     support: Array
-    errors: Array
+    error: float
+    distances: Array
 
 
 @dataclass(frozen=True, eq=False)

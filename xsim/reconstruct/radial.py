@@ -21,7 +21,7 @@ from pydantic import Field
 from xsim.constants import wavelength
 from xsim.exposure import Array, Axis, Measurement, Truth
 from xsim.model import Model
-from xsim.reconstruct._data import bad_pixels, lookup, need, offsets, photons, refuse, single_energy
+from xsim.reconstruct._data import bad_pixels, counted_share, lookup, need, offsets, photons, refuse, single_energy
 from xsim.reconstruct._protocol import Reconstruction
 
 
@@ -51,12 +51,13 @@ class Radial(Model):
         number, scale, middle = sums
         factor, unit = norm(measurement)
         scale = scale * factor
-        # the photons that were counted carry the noise: with an efficiency below one each stands for more
-        counted = lookup(measurement, "counts_per_photon") if measurement.counts_unit == "counts" else None
-        worth = 1.0 if counted is None else float(np.mean(counted))
-        error = np.sqrt(np.maximum(number * worth, 1)) / worth / scale
-        axis = Axis("q", middle / count[full], "rad/m")
-        extras = {"pixels": Truth(count[full], (axis,))}
+        share = float(np.mean(counted_share(measurement)))
+        error = np.sqrt(np.maximum(number * share, 1)) / share / scale
+        mean = middle / count[full]
+        square = np.bincount(index, q[good] ** 2, self.bins)[full] / count[full]
+        axis = Axis("q", mean, "rad/m")
+        spread = np.sqrt(np.maximum(square - mean**2, 0))
+        extras = {"pixels": Truth(count[full], (axis,)), "spread": Truth(spread, (axis,), "rad/m")}
         title = "macroscopic cross section" if unit == "1/m" else "scattered fraction per solid angle"
         return Reconstruction(number / scale, (axis,), unit, title, "cross_section", error=error, extras=extras)
 
