@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.errors import RangeError
+from xsim.exposure import Axis, FrameTable
 from xsim.waves.grid import Grid
 
 FloatArray = NDArray[np.float64]
@@ -25,6 +26,20 @@ def raster_grid(field: tuple[float, float], step: float) -> Grid:
         )
     nx, ny = (max(1, round(width / step)) for width in field)
     return Grid((ny, nx), step)
+
+
+def raster_frames(energy: float, time: float, grid: Grid) -> FrameTable:
+    """One frame of `time` [s] per point of the raster, its position on the specimen in the columns x, y [m]."""
+    table = FrameTable.single(energy, time)
+    table = table.outer(Axis("x", grid.x, "m"), {"x": grid.x}, {"x": "m"})
+    return table.outer(Axis("y", grid.y, "m"), {"y": grid.y}, {"y": "m"})
+
+
+def indices_on(grid: Grid, frames: FrameTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns (n,) of `grid` at which the frames' points x, y lie."""
+    centre = [n // 2 for n in grid.shape]
+    rows = np.rint(np.asarray(frames["y"], np.float64) / grid.pixel).astype(np.int64) + centre[0]
+    return rows, np.rint(np.asarray(frames["x"], np.float64) / grid.pixel).astype(np.int64) + centre[1]
 
 
 def raster_points(field: tuple[float, float], step: float) -> tuple[FloatArray, FloatArray]:

@@ -36,7 +36,7 @@ from xsim.detectors.silicon_drift import SiliconDrift
 from xsim.errors import RangeError, SamplingError, SamplingWarning, ValidityWarning
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
 from xsim.instruments._maps import by_energy, image_axes
-from xsim.instruments._points import raster_grid
+from xsim.instruments._points import indices_on, raster_frames, raster_grid
 from xsim.instruments._recent import Recent
 from xsim.interaction.emission import Cone, Group, groups
 from xsim.interaction.fluorescence import Voxels, escape, incoming, sample
@@ -112,10 +112,7 @@ class Fluorescence(Model):
 
     def frames(self) -> FrameTable:
         """One row per scan point with its position on the specimen: columns x, y [m]."""
-        grid = raster_grid(self.field, self.step)
-        table = FrameTable.single(self.energy, self.exposure_time)
-        table = table.outer(Axis("x", grid.x, "m"), {"x": grid.x}, {"x": "m"})
-        return table.outer(Axis("y", grid.y, "m"), {"y": grid.y}, {"y": "m"})
+        return raster_frames(self.energy, self.exposure_time, raster_grid(self.field, self.step))
 
     def prepare(self, specimen: Specimen) -> FluorescencePrepared:
         """Cut the specimen into voxels and follow the ways in and out once. Raises SamplingError; may warn."""
@@ -210,7 +207,7 @@ class FluorescencePrepared:
 
     def expose(self, frames: FrameTable) -> Exposure:
         """Expected photons (points, lines) that enter the detector's solid angle."""
-        rows, columns = self._indices(frames)
+        rows, columns = indices_on(self.grid, frames)
         photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
         lit = [(energy, chosen, self._maps(energy)) for energy, chosen in by_energy(frames)]
         known = _ordered([group for _, _, (found, _) in lit for group in found])
@@ -226,7 +223,7 @@ class FluorescencePrepared:
 
     def illuminate(self, frames: FrameTable) -> list[Illumination]:
         """The spots of all points added up, one map per energy."""
-        rows, columns = self._indices(frames)
+        rows, columns = indices_on(self.grid, frames)
         photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
         found = []
         for energy, chosen in by_energy(frames):
@@ -286,11 +283,6 @@ class FluorescencePrepared:
         return found, [
             self.cone.solid_angle * np.maximum(level + values, 0) for level, values in zip(base, spread, strict=False)
         ]
-
-    def _indices(self, frames: FrameTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        centre = [n // 2 for n in self.grid.shape]
-        rows = np.rint(np.asarray(frames["y"], np.float64) / self.grid.pixel).astype(np.int64) + centre[0]
-        return rows, np.rint(np.asarray(frames["x"], np.float64) / self.grid.pixel).astype(np.int64) + centre[1]
 
 
 def _ordered(found: list[Group]) -> dict[str, Group]:

@@ -36,9 +36,9 @@ from pydantic import Field
 from xsim.constants import wavelength
 from xsim.detectors.photon_counter import PhotonCounter
 from xsim.errors import SamplingError, SamplingWarning, ValidityWarning
-from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
+from xsim.exposure import Exposure, FrameTable, Illumination, Truth
 from xsim.instruments._maps import by_energy, truth_maps
-from xsim.instruments._points import raster_grid
+from xsim.instruments._points import indices_on, raster_frames, raster_grid
 from xsim.instruments._recent import Recent
 from xsim.model import Model, Plugin
 from xsim.optics.kirkpatrick_baez import KirkpatrickBaez
@@ -82,10 +82,7 @@ class Stxm(Model):
 
     def frames(self) -> FrameTable:
         """One row per scan point with its position on the specimen: columns x, y [m]."""
-        grid = raster_grid(self.field, self.step)
-        table = FrameTable.single(self.energy, self.exposure_time)
-        table = table.outer(Axis("x", grid.x, "m"), {"x": grid.x}, {"x": "m"})
-        return table.outer(Axis("y", grid.y, "m"), {"y": grid.y}, {"y": "m"})
+        return raster_frames(self.energy, self.exposure_time, raster_grid(self.field, self.step))
 
     def prepare(self, specimen: Specimen) -> StxmPrepared:
         """Sample the thickness of every material once. Raises SamplingError; warns outside the depth of focus."""
@@ -172,7 +169,7 @@ class StxmPrepared:
 
     def expose(self, frames: FrameTable) -> Exposure:
         """Expected photons (points, 1), for a point detector."""
-        rows, columns = _indices(frames, self.grid)
+        rows, columns = indices_on(self.grid, frames)
         photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
         expected = np.empty((len(frames), 1))
         for energy, chosen in by_energy(frames):
@@ -189,7 +186,7 @@ class StxmPrepared:
         photons = instrument.flux * np.asarray(frames["time"], np.float64)
         found = []
         for energy, chosen in by_energy(frames):
-            rows, columns = _indices(frames.take(chosen), grid)
+            rows, columns = indices_on(grid, frames.take(chosen))
             landed = np.zeros(grid.shape, np.complex128)
             np.add.at(landed, (rows, columns), photons[chosen])
             spread = ifft2(fft2(landed, overwrite=True) * _inner(self._transfer(energy), grid.shape), overwrite=True)
@@ -238,12 +235,6 @@ class StxmPrepared:
         return np.asarray(
             np.clip(base + ifft2(fft2(contrast) * transfer, overwrite=True).real.astype(np.float64), 0, 1)
         )
-
-
-def _indices(frames: FrameTable, grid: Grid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Row and column of each scan point on `grid`."""
-    rows, columns = (np.rint(np.asarray(frames[name], np.float64) / grid.pixel).astype(np.int64) for name in ("y", "x"))
-    return rows + grid.shape[0] // 2, columns + grid.shape[1] // 2
 
 
 def _signed(count: int) -> NDArray[np.int64]:
