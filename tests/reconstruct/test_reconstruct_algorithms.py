@@ -276,6 +276,13 @@ def test_lines_are_found_and_mapped_where_their_element_is(tmp_path: Path) -> No
     assert np.mean(named.values[1]) == pytest.approx(0, abs=4 * np.mean(named.error[1]) / np.sqrt(named.values[1].size))
 
 
+def test_the_soft_lines_of_an_element_are_not_taken_for_another_one(tmp_path: Path) -> None:
+    table = {"kind": "fluorescence", "field": ["600 nm", "600 nm"], "step": "60 nm", "exposure_time": "200 ms"}
+    measurement, _ = recorded(tmp_path, spheres("gold", ("60 nm", "100 nm", "0 nm", "0 nm")), table)
+    # gold's M lines at 2.12 keV lie on niobium's L lines at 2.17 keV
+    assert list(LineSum()(measurement).axes[0].values) == ["Au_L"]
+
+
 # --- choosing ---
 
 

@@ -90,6 +90,8 @@ class LineSum(Model):
 
     def _found(self, channel: Array, total: Array, beam: float) -> list[Peak]:
         """Elements whose strongest line stands out of the sum spectrum, strongest first, one per peak."""
+        from xsim.matter.lines import fluorescence_lines
+
         found: list[tuple[float, Peak]] = []
         for element in _SOUGHT.split():
             try:
@@ -100,9 +102,11 @@ class LineSum(Model):
             if value[0] > 6 * error[0] and self._peaks_at(channel, total, peak.energy):
                 found.append((float(value[0]), peak))
         kept: list[Peak] = []
+        known: list[float] = []  # every line of the elements found so far: Au M must not pass for Nb L
         for _, peak in sorted(found, key=lambda item: -item[0]):
-            if all(abs(peak.energy - other.energy) > self.width for other in kept):
+            if all(abs(peak.energy - energy) > self.width for energy in known):
                 kept.append(peak)
+                known += [line.energy for line in fluorescence_lines(peak.element, beam)]
         if not kept:
             raise RangeError(
                 "no line stands out of the sum spectrum",
