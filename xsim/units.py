@@ -10,6 +10,7 @@ and `model_dump()` writes them back as strings with their unit, so every model r
 from __future__ import annotations
 
 import numbers
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,8 +66,31 @@ def as_float(value: Quantity, unit: str, *, field: str = "") -> float:
     return result
 
 
+#: the number that a quantity begins with
+_NUMBER = re.compile(r"\s*[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|\s*[+-]?(?:inf|nan)\b")
+#: what may hold digits in its unit: a power of one unit, and 1 over units
+_POWER = re.compile(r"(?<=[^\W\d_])\s*(?:\^|\*\*)\s*(?:\d|-\d|\(-?\d\))(?!\d)")
+_OVER = re.compile(r"(?:^|(?<=[\s*/·(]))1\s*(?=/)")
+_LONGEST = 100
+
+
+def _well_formed(text: str) -> bool:
+    """Whether `text` is one number and then a unit.
+
+    pint reads more, and not as a person means it: "12,2 nm" as 122 nm, "1 2 nm" as 2 nm, "nm" as 1 nm, and it works
+    out any sum and power.
+    """
+    number = _NUMBER.match(text)
+    if number is None or len(text) > _LONGEST:
+        return False
+    unit = _OVER.sub("", _POWER.sub("", text[number.end() :].strip()))
+    return not re.search(r"\d|\*\*|[\^+,;-]", unit)
+
+
 def _parse(text: str, unit: str, field: str, cure: str) -> Any:
     try:
+        if not _well_formed(text):
+            raise ValueError(text)
         return registry().Quantity(text)
     except Exception:
         raise UnitError(
