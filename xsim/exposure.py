@@ -18,6 +18,16 @@ from xsim.waves.grid import Grid
 
 Array = NDArray[Any]
 
+#: frames of one instrument at most, against a scan that is far too long or too fine for any memory
+MOST_FRAMES = 50_000_000
+
+
+def check_frames(count: float, *, field: str = "") -> None:
+    """Raise RangeError if `count` frames are more than any run can hold."""
+    if not count <= MOST_FRAMES:
+        cure = "scan fewer points, or split the scan over several runs"
+        raise RangeError("too many frames", field=field, value=f"{count:.4g}", allowed=f"<= {MOST_FRAMES}", cure=cure)
+
 
 @dataclass(frozen=True, eq=False)
 class Axis:
@@ -67,8 +77,12 @@ class FrameTable:
         return FrameTable(columns, self.units, (), self.index[rows])
 
     def outer(self, axis: Axis, columns: dict[str, Array], units: dict[str, str]) -> FrameTable:
-        """Repeat this table for every value of `axis`, which becomes the slowest; `columns` (len(axis),) are set."""
+        """Repeat this table for every value of `axis`, which becomes the slowest; `columns` (len(axis),) are set.
+
+        Raises RangeError for too many frames.
+        """
         n, m = len(axis), len(self)
+        check_frames(n * m)
         merged = {name: np.tile(column, n) for name, column in self.columns.items()}
         merged |= {name: np.repeat(np.asarray(column), m) for name, column in columns.items()}
         return FrameTable(merged, {**self.units, **units}, (axis, *self.axes), np.arange(n * m, dtype=np.int64))

@@ -79,7 +79,8 @@ WRONG = {
         (SCAN, 'scan = [{ kind = "energies", segments = [{ start = "1 keV", stop = "2 keV", step = "1e-9 eV" }] }]'),
         f"{SCANNED}.step", "100000"),
     "no tilts": ((SCAN, 'scan = [{ kind = "tilts", values = [] }]'), f"{SCANNED}.values", "no tilts"),
-    "too many repeats": ((SCAN, 'scan = [{ kind = "repeats", count = 10000000 }]'), "instrument[probe]", "too many frames"),
+    "too many repeats": (
+        (SCAN, 'scan = [{ kind = "repeats", count = 10000000 }]'), "instrument[probe]", "too many frames"),
     "a step that is far too short": (('step = "50 nm"', 'step = "1 fm"'), "instrument[probe].step", "too many frames"),
     "a field that is far too wide": (
         (SCAN, 'scan = [{ kind = "raster", field = ["1 m", "1 m"], step = "1 nm" }]'), "instrument[probe]", "raster"),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.errors import RangeError
-from xsim.exposure import Axis, FrameTable
+from xsim.exposure import Axis, FrameTable, check_frames
 from xsim.waves.grid import Grid
 
 FloatArray = NDArray[np.float64]
@@ -18,12 +18,13 @@ GOLDEN_ANGLE = float(np.pi * (3 - np.sqrt(5)))
 def raster_grid(field: tuple[float, float], step: float) -> Grid:
     """The grid of scan points: round(field / step) per axis (x, y) [m], point n//2 at the origin.
 
-    Raises RangeError when a step is longer than the field.
+    Raises RangeError when a step is longer than the field, or so short that there are too many points.
     """
     if step > min(field):
         raise RangeError(
             "scan step", field="step", value=f"{step:g} m", allowed=f"<= the field, {min(field):g} m", cure="scan finer"
         )
+    check_frames(field[0] / step * (field[1] / step), field="step")
     nx, ny = (max(1, round(width / step)) for width in field)
     return Grid((ny, nx), step)
 
@@ -55,6 +56,7 @@ def fermat_points(field: tuple[float, float], step: float) -> tuple[FloatArray, 
     ptychography makes artefacts of the raster's period (Huang et al. 2014, doi 10.1364/OE.22.012634).
     """
     width, height = field
+    check_frames(width / step * (height / step), field="step")
     count = int(np.ceil(np.pi * (width**2 + height**2) / 4 / step**2)) + 1
     n = np.arange(count)
     radius, angle = step * np.sqrt(n / np.pi), n * GOLDEN_ANGLE

@@ -26,6 +26,9 @@ from xsim.scans._wrap import Scanned, new_axis
 from xsim.specimen.specimen import Specimen
 from xsim.units import Energy, as_float, quantity
 
+#: energies at most
+MOST = 100_000
+
 
 class Segment(Model):
     """Energies from `start` to `stop` [eV], both included, every `step` [eV]."""
@@ -44,7 +47,16 @@ class Segment(Model):
                 allowed=f">= start ({quantity(self.start, 'eV')})",
                 cure="exchange start and stop",
             )
-        count = int(np.floor((self.stop - self.start) / self.step + 1e-9)) + 1
+        steps = (self.stop - self.start) / self.step
+        if steps >= MOST:
+            raise RangeError(
+                "too many energies in a segment",
+                field="step",
+                value=quantity(self.step, "eV"),
+                allowed=f"at most {MOST} energies",
+                cure="take longer steps",
+            )
+        count = int(np.floor(steps + 1e-9)) + 1
         return [self.start + self.step * i for i in range(count)]
 
 
@@ -55,7 +67,7 @@ class Energies(Model):
     """
 
     kind: Literal["energies"] = "energies"
-    values: Annotated[tuple[Energy, ...], Field(max_length=100_000)] = ()
+    values: Annotated[tuple[Energy, ...], Field(max_length=MOST)] = ()
     segments: tuple[Segment, ...] = ()
 
     @field_validator("values", mode="before")

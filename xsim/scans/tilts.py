@@ -12,8 +12,9 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from xsim.errors import ScenarioError
 from xsim.exposure import Axis, FrameTable
 from xsim.instruments._protocol import Instrument, Prepared
 from xsim.model import Model
@@ -45,9 +46,18 @@ class Tilts(Model):
     values: tuple[Angle, ...] | None = None
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = "tilt"
 
+    @field_validator("values")
+    @classmethod
+    def _not_empty(cls, values: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if values is not None and not values:
+            raise ScenarioError(
+                "a scan over no tilts", value="[]", cure="list the tilts, or give start, stop and count"
+            )
+        return values
+
     def angles(self) -> NDArray[np.float64]:
         """The tilts [rad] in the order in which they are taken."""
-        if self.values:
+        if self.values is not None:
             return np.array(self.values, np.float64)
         return np.linspace(self.start, self.stop, self.count)
 

@@ -25,6 +25,10 @@ def located(scenario: Scenario, key: str) -> Iterator[None]:
     except XsimError as error:
         found = [Mistake(named(mistake.key, scenario), mistake.text) for mistake in of_error(error, key)]
         raise ScenarioMistakes(scenario.file, found) from error
+    except MemoryError as error:
+        what = str(error)[:1].lower() + str(error)[1:] or "not enough memory"
+        cure = "use fewer frames, pixels or samples; `xsim check` tells how much a scenario needs"
+        raise ScenarioMistakes(scenario.file, [Mistake(key, f"more memory than there is; {what}; {cure}")]) from error
 
 
 def named(key: str, scenario: Scenario) -> str:

@@ -61,6 +61,8 @@ def parse(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         text = f"not UTF-8 text (byte {error.start}); save the file as UTF-8"
         raise ScenarioMistakes(str(path), [Mistake("", text)]) from None
+    except RecursionError:
+        raise ScenarioMistakes(str(path), [Mistake("", "lists nested too deeply; see `xsim schema`")]) from None
     except tomllib.TOMLDecodeError as error:
         raise ScenarioMistakes(str(path), [Mistake("", syntax(str(error), text))]) from None
 

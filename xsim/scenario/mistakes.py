@@ -51,7 +51,7 @@ class Mistake:
 
     def line(self, file: str) -> str:
         """The line for a person: `FILE: key.path: what is wrong ...`."""
-        return ": ".join(part for part in (file, self.key, " ".join(self.text.split())) if part)
+        return ": ".join(part for part in (file, " ".join(self.key.split()), " ".join(self.text.split())) if part)
 
 
 class ScenarioMistakes(ScenarioError):
@@ -95,7 +95,14 @@ def of_validation(error: ValidationError, place: Place) -> list[Mistake]:
     for one in error.errors(include_url=False):
         for mistake in _of_one(one, place):
             found.setdefault(mistake.key, []).append(mistake.text)
-    return [Mistake(key, text) for key, texts in found.items() for text in _merged(texts)]
+    # a union of a number and a table complains that a wrong table is no number: what is wrong in the table says it all
+    deeper = {key for key, texts in found.items() if any(k.startswith((f"{key}.", f"{key}[")) for k in found if k)}
+    told = {key: texts for key, texts in found.items() if key not in deeper or not all(map(_of_a_type, texts))}
+    return [Mistake(key, text) for key, texts in told.items() for text in _merged(texts)]
+
+
+def _of_a_type(text: str) -> bool:
+    return text.startswith("wrong type; ")
 
 
 def _of_one(one: Any, place: Place) -> list[Mistake]:

@@ -17,7 +17,7 @@ from xsim.instruments._protocol import Instrument
 from xsim.model import Model, Plugin
 from xsim.specimen.description import SpecimenDescription
 
-NAME = r"^[a-z0-9][a-z0-9_-]*$"
+NAME = r"[a-z0-9][a-z0-9_-]{0,99}"
 
 
 class Entry(Model):
@@ -38,8 +38,8 @@ class Entry(Model):
     def _plain(cls, name: str) -> str:
         import re
 
-        if not re.match(NAME, name):
-            allowed = "small letters, digits, _ and -, beginning with a letter or digit"
+        if not re.fullmatch(NAME, name):
+            allowed = "1 to 100 small letters, digits, _ and -, beginning with a letter or digit"
             raise ScenarioError("a name that cannot be a file's", value=name, allowed=allowed)
         return name
 
@@ -111,6 +111,11 @@ class Scenario(Model):
             if name in names[:number]:
                 field = f"instrument[{number}].name"
                 raise ScenarioError("a name used twice", field=field, value=name, cure="give each instrument its own")
+        for number, one in enumerate(self.expect):
+            if one.quantity.split(".")[0] not in names:
+                field, allowed = f"expect[{number}].quantity", "an instrument's name, a dot and a key of its record"
+                cure = f'such as "{names[0]}.counts"'
+                raise ScenarioError("of no instrument", field=field, value=one.quantity, allowed=allowed, cure=cure)
         return self
 
     @property

@@ -6,6 +6,7 @@ so the result is the same to the bit for any chunk size and number of workers.
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -211,6 +212,14 @@ class _Store:
         if self.scratch is None or prod(shape) * first.dtype.itemsize <= IN_MEMORY_BYTES:
             return np.empty(shape, first.dtype)
         path = self.scratch / f".{self.name}.{what}.raw"
+        need, free = prod(shape) * first.dtype.itemsize, shutil.disk_usage(self.scratch).free
+        if need > free:
+            raise RangeError(
+                f"the {what} of all frames do not fit on the disk of the run directory",
+                value=f"{need / 1e9:.3g} GB, {shape[0]} frames of {need / shape[0]:.3g} bytes",
+                allowed=f"<= {free / 1e9:.3g} GB, what is free",
+                cure="record fewer frames or smaller ones, or choose another -o",
+            )
         return np.memmap(path, first.dtype, "w+", shape=shape)
 
 
