@@ -48,6 +48,18 @@ def test_diffraction_imaging_single_particles_and_small_angle_scattering_agree_i
     np.testing.assert_allclose(saxs[shown], (np.pi * 1.5e-6**2 / 0.8e-12) * cdi[shown], rtol=1e-9)
 
 
+def test_a_particle_in_ice_scatters_equally_into_both_diffraction_cameras() -> None:
+    layers = [{"material": "vitreous_ice", "thickness": "20 um"}]
+    dot = part("dot", "gold", {"kind": "sphere", "radius": "20 nm"}, ["0 nm", "0 nm", "0 nm"])
+    specimen = Specimen.from_table({"extent": ["1 um", "1 um"], "layers": layers, "population": [dot]})
+    detector = {"kind": "photon_counter", "shape": [32, 32], "pixel": "150 um"}
+    common = {"energy": "3 keV", "flux": "3e9 1/s", "exposure_time": "1 s", "beam_stop": "400 um", "detector": detector}
+    cdi = exposed(Cdi.model_validate({"beam": "3 um", "model": "born", "distance": "0.5 m", **common}), specimen)
+    shot = {"focus": "3 um", "orientation": "fixed", "shots": 1, "distance": "0.5 m"}
+    single = exposed(SingleParticle.model_validate({**shot, **common}), specimen)
+    np.testing.assert_allclose(single, cdi, rtol=1e-9)
+
+
 @pytest.mark.parametrize("side", [1, -1])
 def test_a_wall_dims_the_fluorescence_behind_it_only_on_the_side_of_the_detector(side: int) -> None:
     aluminium = {"formula": "Al", "density": "2.7 g/cm^3"}

@@ -1,11 +1,12 @@
 """Single-particle imaging: one diffraction pattern per shot, each of a fresh copy of the particle, randomly oriented.
 
-    N(pixel) = F |f(R^T q, E)|^2 P dOmega,        q = k (s - z)  on the Ewald sphere
+    N(pixel) = F T |f(R^T q, E)|^2 P dOmega,        q = k (s - z)  on the Ewald sphere
 
 F is the fluence in the focus [photons/m^2] for one shot, f the Born amplitude of the specimen [m] (shapes against their
 host, or atoms in vacuum), R the orientation of the shot, uniform over all rotations, P the polarisation factor, dOmega
-the pixel's solid angle. Every shot meets a new particle, so the dose is that of one shot; damage during the pulse
-is not modelled here: fluences at which an atom absorbs more than one photon in ten are flagged.
+the pixel's solid angle, T what comes through the layers around it. Every shot meets a new particle, so the dose is that
+of one shot; damage during the pulse is not modelled here: fluences at which an atom absorbs more than one photon in ten
+are flagged.
 Valid in the Born limit: the phase shift across the particle must stay well below 1.
 
 The orientations (quaternions w, x, y, z) follow from `orientation_seed` alone and are kept with the truth.
@@ -137,7 +138,7 @@ class PreparedSingleParticle:
             turned = self.specimen.rotated(turns[i])
             amplitude = turned.amplitude(q, energy)
             weight = fluence[i] * solid_angle * polarisation(q, energy, one.polarisation) * open_area
-            expected[i, 0] = (amplitude.real**2 + amplitude.imag**2) * weight
+            expected[i, 0] = (amplitude.real**2 + amplitude.imag**2) * weight * _passed(turned, energy)
         incident = one.flux * frames["time"]
         return Exposure(expected, frames["energy"][:, None], self._axes(), frames, incident)
 
@@ -192,6 +193,15 @@ class PreparedSingleParticle:
                 ValidityWarning,
                 stacklevel=3,
             )
+
+
+def _passed(specimen: Specimen, energy: float) -> float:
+    """Share of the light that comes through the layers around the particle (1 without layers)."""
+    point = Grid((1, 1), 1e-9)
+    layers = specimen.layers
+    parts = layers.thickness(point, -np.inf, np.inf)
+    depth = (float(m.optics(energy).mu_photo) * float(t[0, 0]) for m, t in zip(layers.materials, parts, strict=True))
+    return float(np.exp(-sum(depth)))
 
 
 def particle_radius(specimen: Specimen) -> float:
