@@ -148,3 +148,15 @@ def test_mistakes_of_sampling_and_depth_are_told() -> None:
         microscope(step="400 nm").frames()
     with pytest.raises(SamplingError, match="smaller field"):
         microscope(field=["60 um", "60 um"]).prepare(Specimen())
+
+
+def test_the_true_optical_density_of_a_layer_is_the_logarithm_of_what_is_measured():
+    specimen = Specimen.from_table({"layers": [{"material": "polystyrene", "thickness": "30 um"}]})
+    prepared = Stxm(energy="12 keV").prepare(specimen)
+    exposure = prepared.expose(Stxm(energy="12 keV").frames().take(slice(0, 1)))
+    measured = np.log(exposure.incident[0] / exposure.expected[0, 0])
+    assert prepared.truth()["optical_density"].values[0, 0] == pytest.approx(measured, rel=1e-9)
+    # a quarter of what the beam loses at 12 keV is scattered, not absorbed
+    optics = specimen.materials[0].optics(12e3)
+    assert measured == pytest.approx(float(optics.mu_total) * 30e-6, rel=1e-9)
+    assert float(optics.mu_total) > 1.2 * float(optics.mu_photo)

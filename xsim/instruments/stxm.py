@@ -196,7 +196,8 @@ class StxmPrepared:
     def truth(self) -> dict[str, Truth]:
         """Thickness of each material, phase and optical density on the scan's own grid."""
         instrument = self.instrument
-        return truth_maps(self.specimen, raster_grid(instrument.field, instrument.step), instrument.energy)
+        points = raster_grid(instrument.field, instrument.step)
+        return truth_maps(self.specimen, points, instrument.energy, all_losses=True)
 
     def check_energy(self, energy: float) -> None:
         """Raise SamplingError or warn where the grid or the model does not serve `energy` [eV]."""
