@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from test_scenario_mistakes import GOOD, LABELS, RADIUS, SCAN, said_of
 
+from xsim.cli import main
 from xsim.errors import UnitError
 from xsim.units import as_float
 
@@ -111,3 +112,28 @@ def test_a_mistake_inside_a_table_that_could_be_a_number_is_told_once(
 def test_lists_nested_too_deeply_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (line,) = said_of("title = " + "[" * 3000 + "]" * 3000, tmp_path, capsys)
     assert "nested too deeply" in line
+
+
+@pytest.mark.parametrize("kind", ["cdi", "full_field", "ptychography", "saxs", "single_particle"])
+def test_a_detector_without_pixels_is_refused_where_an_image_is_recorded(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = GOOD + f'\n[[instrument]]\nname = "odd"\nkind = "{kind}"\ndetector = "sdd_50mm2"\n'
+    (line,) = said_of(text, tmp_path, capsys)
+    assert "instrument[odd].detector: " in line
+    assert "pixels" in line
+
+
+@pytest.mark.parametrize("out", ["x" * 300, "a\0b"])
+def test_a_folder_that_cannot_have_its_name_is_told(
+    out: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "good.toml").write_text(GOOD, encoding="utf-8")
+    assert main(["run", str(tmp_path / "good.toml"), "-o", str(tmp_path / out), "--quiet"]) == 2
+    assert "choose another -o" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_more_workers_than_any_machine_has_are_refused(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "gold-labels-in-ice", "--workers", "100000"]) == 2
+    assert "1024" in capsys.readouterr().err

@@ -11,6 +11,9 @@ from typing import Any, Protocol
 
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 
+#: processes that may be asked for: more than any machine has cores
+MOST_WORKERS = 1024
+
 
 def add_json(command: argparse.ArgumentParser) -> None:
     """The option --json."""

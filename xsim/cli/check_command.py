@@ -6,7 +6,7 @@ import argparse
 import warnings
 from typing import Any
 
-from xsim.cli._output import add_json, bytes_text, dose_text, prefixed, print_json
+from xsim.cli._output import MOST_WORKERS, add_json, bytes_text, dose_text, prefixed, print_json
 
 
 def add(commands: Any) -> argparse.ArgumentParser:
@@ -27,8 +27,8 @@ def execute(arguments: argparse.Namespace) -> int:
     from xsim.scenario.loader import load
     from xsim.scenario.mistakes import ScenarioMistakes
 
-    if arguments.workers < 1:
-        raise RangeError("--workers: out of range", value=arguments.workers, allowed=">= 1")
+    if not 1 <= arguments.workers <= MOST_WORKERS:
+        raise RangeError("--workers: out of range", value=arguments.workers, allowed=f"1 to {MOST_WORKERS}")
     scenario = load(arguments.scenario)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", XsimWarning)

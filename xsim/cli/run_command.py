@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from xsim.cli._output import add_json, dose_text, prefixed, print_json, progress
+from xsim.cli._output import MOST_WORKERS, add_json, dose_text, prefixed, print_json, progress
 
 
 def add(commands: Any) -> argparse.ArgumentParser:
@@ -37,8 +37,8 @@ def execute(arguments: argparse.Namespace) -> int:
 
     if arguments.seed is not None and not 0 <= arguments.seed < 2**63:
         raise RangeError("--seed: out of range", value=arguments.seed, allowed="0 to 2^63 - 1")
-    if arguments.workers < 1:
-        raise RangeError("--workers: out of range", value=arguments.workers, allowed=">= 1")
+    if not 1 <= arguments.workers <= MOST_WORKERS:
+        raise RangeError("--workers: out of range", value=arguments.workers, allowed=f"1 to {MOST_WORKERS}")
     scenario = load(arguments.scenario)
     out = arguments.out or Path("runs") / scenario.name
     options: dict[str, Any] = {"force": arguments.force, "resume": arguments.resume}

@@ -37,12 +37,13 @@ from xsim.constants import wavelength, wavenumber
 from xsim.detectors.photon_counter import PhotonCounter
 from xsim.errors import SamplingError, ValidityWarning
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
+from xsim.instruments._imaging import ImagingDetector
 from xsim.instruments._ladder import slab_count
 from xsim.instruments._maps import by_energy, image_axes, truth_maps
 from xsim.instruments._recent import Recent
 from xsim.interaction import multislice
 from xsim.interaction.transmission import transmission
-from xsim.model import Model, Plugin
+from xsim.model import Model
 from xsim.specimen.specimen import Specimen
 from xsim.units import Energy, PositiveLength, Rate, Time
 from xsim.waves.far_field import polarisation, scattering_vectors
@@ -74,7 +75,7 @@ class Cdi(Model):
     polarisation: Annotated[float, Field(ge=-1, le=1)] = 1.0
     samples: Annotated[int, Field(ge=1, le=8)] = 5
     model: Literal["auto", "projection", "born", "multislice"] = "auto"
-    detector: Annotated[Any, Plugin("detectors")] = Field(default_factory=PhotonCounter)
+    detector: ImagingDetector = Field(default_factory=PhotonCounter)
 
     def frames(self) -> FrameTable:
         """One frame."""

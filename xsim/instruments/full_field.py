@@ -26,7 +26,7 @@ import math
 import warnings
 from dataclasses import dataclass
 from dataclasses import field as attribute
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from xsim.constants import wavelength
 from xsim.detectors.camera import Camera
 from xsim.errors import RangeError, SamplingError, SamplingWarning
 from xsim.exposure import Exposure, FrameTable, Illumination, Truth
+from xsim.instruments._imaging import ImagingDetector
 from xsim.instruments._ladder import Ladder, slab_count
 from xsim.instruments._maps import by_energy, image_axes, truth_maps
 from xsim.instruments._recent import Recent
@@ -43,7 +44,7 @@ from xsim.instruments._scan_wave import inner_band
 from xsim.instruments._thick import ThickWave
 from xsim.interaction import multislice
 from xsim.interaction.validity import structured_middle
-from xsim.model import Model, Plugin
+from xsim.model import Model
 from xsim.optics.condenser import Condenser
 from xsim.optics.imaging import abbe_image
 from xsim.optics.zone_plate import ZonePlate
@@ -82,7 +83,7 @@ class FullField(Model):
     focus_energy: Energy | None = None
     model: Ladder = "auto"
     wave_pixel: PositiveLength | None = None
-    detector: Annotated[Any, Plugin("detectors")] = Field(default_factory=Camera)
+    detector: ImagingDetector = Field(default_factory=Camera)
 
     def frames(self) -> FrameTable:
         """One image."""

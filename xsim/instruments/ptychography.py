@@ -34,6 +34,7 @@ from xsim.constants import wavelength
 from xsim.detectors.photon_counter import PhotonCounter
 from xsim.errors import RangeError, SamplingError, SamplingWarning
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
+from xsim.instruments._imaging import ImagingDetector
 from xsim.instruments._ladder import Ladder, slab_count
 from xsim.instruments._maps import binned_grid, by_energy, image_axes, truth_maps
 from xsim.instruments._points import fermat_points, raster_points
@@ -47,7 +48,7 @@ from xsim.instruments._scan_wave import (
     placed,
 )
 from xsim.instruments._slices import Slices
-from xsim.model import Model, Plugin
+from xsim.model import Model
 from xsim.optics.pinhole import Pinhole
 from xsim.optics.pupil import check_aperture
 from xsim.optics.zone_plate import ZonePlate
@@ -90,7 +91,7 @@ class Ptychography(Model):
     distance: PositiveLength = 1.0
     samples: Annotated[int, Field(ge=1, le=8)] = 2
     model: Ladder = "auto"
-    detector: Annotated[Any, Plugin("detectors")] = Field(default_factory=_counter)
+    detector: ImagingDetector = Field(default_factory=_counter)
 
     def frames(self) -> FrameTable:
         """One row per scan point with its position on the specimen: columns x, y [m]."""

@@ -28,9 +28,10 @@ from scipy.interpolate import CubicSpline
 from xsim.constants import wavenumber
 from xsim.errors import RangeError, ValidityWarning
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
+from xsim.instruments._imaging import ImagingDetector
 from xsim.interaction.ensemble import cross_section, sampled_q
 from xsim.matter.material import Material
-from xsim.model import Model, Plugin
+from xsim.model import Model
 from xsim.specimen.population import Population
 from xsim.specimen.specimen import Specimen, contrast
 from xsim.units import Energy, Length, NonNegativeLength, PositiveLength, Rate, Time, Unit
@@ -56,7 +57,7 @@ class Saxs(Model):
     beam: PositiveLength = 100e-6
     distance: PositiveLength = 2.0
     beam_stop: NonNegativeLength = 3e-3
-    detector: Annotated[Any, Plugin("detectors")] = None
+    detector: ImagingDetector = None
     populations: tuple[str, ...] | None = None
     interference: Literal["independent", "explicit"] = "independent"
     background: PerLength = 0.0

@@ -28,7 +28,8 @@ from pydantic import Field
 from xsim.constants import wavelength
 from xsim.errors import SamplingWarning, ValidityWarning
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
-from xsim.model import Model, Plugin
+from xsim.instruments._imaging import ImagingDetector
+from xsim.model import Model
 from xsim.specimen import rotations
 from xsim.specimen.specimen import Specimen
 from xsim.streams import StreamKey, generator
@@ -60,7 +61,7 @@ class SingleParticle(Model):
     orientation_seed: int = 1
     distance: PositiveLength = 0.4
     beam_stop: NonNegativeLength = 1e-3
-    detector: Annotated[Any, Plugin("detectors")] = None
+    detector: ImagingDetector = None
     polarisation: float = 1.0
 
     def model_post_init(self, context: Any) -> None:

@@ -26,15 +26,18 @@ def writing(out: Path, *, force: bool = False, resume: bool = False) -> Iterator
     use, and `out` is replaced at the end. Raises FileError if something is there and neither is given, or if the
     place cannot be written.
     """
-    refuse(out, force=force, resume=resume)
     part = partial(out)
     try:
+        refuse(out, force=force, resume=resume)
         out.parent.mkdir(parents=True, exist_ok=True)
         if force and not resume:
             shutil.rmtree(part, ignore_errors=True)
         part.mkdir(exist_ok=resume)
-    except OSError as error:
-        raise FileError("cannot write here", value=str(out), cure=f"choose another -o ({error.strerror})") from None
+    except FileError:
+        raise
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise FileError("cannot write here", value=str(out), cure=f"choose another -o ({why})") from None
     try:
         yield part
         _move(part, out)
