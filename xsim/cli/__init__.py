@@ -60,6 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("xsim: interrupted; nothing was left behind", file=sys.stderr)
         return 1
+    except (PermissionError, FileExistsError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        where = error.filename or "a file"
+        print(f"xsim: {where}: {error.strerror}; give another place with -o", file=sys.stderr)
+        return 2
     except MemoryError:
         print("xsim: out of memory; `xsim check` tells how much each instrument needs", file=sys.stderr)
         return 1

@@ -49,6 +49,8 @@ def execute(arguments: argparse.Namespace) -> int:
         raise RangeError("--energy: not a range", value=arguments.energy, allowed=allowed)
     energies = np.array(ends) if len(ends) == 1 else np.geomspace(ends[0], ends[1], POINTS)
     if arguments.out is not None:
+        if arguments.out.suffix != ".png":
+            raise RangeError("--out: not a picture", value=str(arguments.out), allowed="a name that ends in .png")
         _plot(material, energies, arguments.out)
         print(arguments.out, file=sys.stderr)
     found = describe(material, energies)

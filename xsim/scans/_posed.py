@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from xsim.errors import SamplingError
+from xsim.errors import RangeError, SamplingError
 from xsim.exposure import Exposure, FrameTable, Illumination, Truth
 from xsim.instruments._protocol import Instrument, Prepared
 from xsim.specimen.specimen import Specimen
@@ -54,7 +54,12 @@ class PosedPrepared:
             self._cache.move_to_end(values)
             return self._cache[values]
         rotation, shift = self.mover.move(values)
-        prepared = self.inner.prepare(moved(self.specimen, rotation, shift))
+        try:
+            specimen = moved(self.specimen, rotation, shift)
+        except RangeError as error:  # the layers cannot be turned so far: it is the scan that asks for it
+            error.field = "scan"
+            raise
+        prepared = self.inner.prepare(specimen)
         self._cache[values] = prepared
         while len(self._cache) > KEEP:
             self._cache.popitem(last=False)

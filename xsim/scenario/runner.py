@@ -19,6 +19,7 @@ from xsim.scenario.build import build, located
 from xsim.scenario.directory import RECORD, writing
 from xsim.scenario.expect import judge
 from xsim.scenario.loader import load
+from xsim.scenario.preflight import preflight
 from xsim.scenario.result import Result, Run
 from xsim.scenario.resume import Kept, finished, remember
 from xsim.scenario.schema import Scenario
@@ -77,18 +78,19 @@ class _Job:
         self.progress("specimen", 0, 1)
         with collected(said):
             specimen, instruments = build(self.scenario, self.seed)
+        ready = preflight(self.scenario, specimen, {n: i for n, i in instruments.items() if n not in kept})
         self.progress("specimen", 1, 1)
         origin = record.provenance(self.scenario, self.seed)
         results, entries = {}, {}
         with Workers(self.workers, folder) as pool:
-            for name, instrument in instruments.items():
+            for name in instruments:
                 if name in kept:
                     measurement = kept[name].measurement
                 else:
                     with located(self.scenario, f"instrument[{name}]"):
                         measurement = simulate(
                             specimen,
-                            instrument,
+                            ready.pop(name),
                             self.seed,
                             name=name,
                             workers=pool,

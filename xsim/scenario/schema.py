@@ -91,7 +91,7 @@ class Scenario(Model):
     """A specimen, the instruments that look at it, and the seed of all random numbers."""
 
     title: str = ""
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 1
     notes: str = ""
     references: tuple[str, ...] = ()
     specimen: SpecimenDescription

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xsim.errors import PlacementError, ScenarioError
+from xsim.errors import PlacementError, RangeError, ScenarioError
 from xsim.model import Model
 from xsim.specimen.placements._job import Job, region_of
 from xsim.specimen.placements.random import in_region
@@ -28,6 +28,8 @@ from xsim.units import Length, NonNegativeLength
 
 FloatArray = NDArray[np.float64]
 
+#: monomers at most: growing an aggregate takes a time that rises with their square
+MOST = 20_000
 #: trials of the site of one monomer, and of a whole aggregate
 SITES, TRIALS = 1024, 8
 #: monomers up to which the law may be missed on the way
@@ -53,6 +55,14 @@ class Cluster(Model):
     def place(self, job: Job) -> Poses:
         """The monomers of one aggregate after the other; raises PlacementError where the law leaves no room."""
         count = job.wanted()
+        if count > MOST:
+            raise RangeError(
+                "monomers",
+                field="count",
+                value=count,
+                allowed=f"<= {MOST}",
+                cure="grow fewer, or read them from a file",
+            )
         if job.size.distribution != "none":
             raise ScenarioError(
                 "the fractal law is for equal monomers", field="size", value=job.size.distribution, allowed='"none"'
