@@ -69,3 +69,8 @@ class FakeInstrument:
 
     def geometry(self) -> dict[str, Any]:
         return {"distance [m]": 1.0}
+
+
+def heavy(state: object, piece: int) -> np.ndarray:
+    """A result so large that a process spends most of its time handing it over."""
+    return np.full(8_000_000, float(piece))

@@ -162,3 +162,27 @@ def test_no_state_is_left_behind_by_workers(tmp_path: Path) -> None:
     with Workers(2, tmp_path) as pool:
         run(workers=pool)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_ends_workers_at_once_even_in_the_middle_of_handing_over_a_result(tmp_path: Path) -> None:
+    script = tmp_path / "stopped.py"
+    script.write_text(
+        f"""
+import sys, time
+sys.path[:0] = [{str(Path(__file__).resolve().parents[2])!r}, {str(Path(__file__).parent)!r}]
+from fake_instrument import heavy
+from xsim.simulate.pool import Workers
+
+for attempt in range(4):
+    try:
+        with Workers(2) as pool:
+            for number, _ in enumerate(pool.map(heavy, None, list(range(40)))):
+                time.sleep(0.02 * attempt)
+                if number == attempt:
+                    raise KeyError("stop")
+    except KeyError:
+        print("stopped")
+"""
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split() == ["stopped"] * 4

@@ -19,6 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
+from multiprocessing.connection import wait
 from pathlib import Path
 from tempfile import mkstemp
 from types import ModuleType
@@ -53,9 +54,8 @@ class Workers:
 
     def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
         if self._executor is not None:
-            if kind is not None:  # whatever they are at, nobody waits for it
-                for process in list((self._executor._processes or {}).values()):
-                    process.terminate()
+            if kind is not None:
+                _kill(self._executor)
             self._executor.shutdown(wait=True, cancel_futures=True)
             self._executor = None
         for path in tuple(self._states):
@@ -110,6 +110,21 @@ def _drained(
         for future in waiting:
             future.cancel()
         end()
+
+
+def _kill(executor: ProcessPoolExecutor) -> None:
+    """End the processes whatever they are at, and let the thread that reads their results know.
+
+    A process may die in the middle of writing a result. The reader would wait for the rest for ever, for this process
+    holds the writing end of the pipe open too: it is closed here.
+    """
+    processes = list((executor._processes or {}).values())
+    for process in processes:
+        process.kill()
+    if processes:
+        wait([process.sentinel for process in processes], timeout=30)
+    queue: Any = executor._result_queue
+    queue._writer.close()
 
 
 @contextmanager
