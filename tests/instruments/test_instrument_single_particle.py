@@ -85,3 +85,15 @@ def test_speckles_finer_than_two_pixels_are_flagged_with_the_distance_that_cures
 def test_a_fluence_that_destroys_the_particle_is_flagged() -> None:
     with pytest.warns(ValidityWarning, match="photons absorbed per atom"):
         SingleParticle(flux="1e16 1/s").prepare(particle(SPHERE))
+
+
+def test_shots_have_the_same_bits_one_at_a_time_as_all_at_once() -> None:
+    instrument = SingleParticle(**GENTLE, shots=9)
+    positions = [["40 nm", "10 nm", "-30 nm"], ["-50 nm", "-20 nm", "25 nm"]]
+    boxes = {"name": "p", "material": "gold", "shape": BOX, "placement": {"kind": "at", "positions": positions}}
+    prepared = instrument.prepare(Specimen.from_table({"population": [boxes]}))
+    frames = instrument.frames()
+    together = prepared.expose(frames).expected
+    for shot in range(9):
+        alone = prepared.expose(frames.take(slice(shot, shot + 1))).expected
+        assert alone.tobytes() == together[shot : shot + 1].tobytes()

@@ -113,7 +113,8 @@ class Specimen:
 
     def rotated(self, rotation: FloatArray) -> Specimen:
         """The specimen turned exactly about the origin by `rotation` (3, 3), laboratory frame."""
-        turn = np.asarray(rotation, np.float64)
+        # einsum sums in another order over a strided view (one of many rotations) than over a plain matrix
+        turn = np.ascontiguousarray(rotation, np.float64)
         if not rotations.is_rotation(turn):
             raise RangeError(
                 "not a rotation matrix", field="rotation", value=turn.tolist(), allowed="orthogonal, det 1"
