@@ -56,7 +56,8 @@ class Workers:
         if self._executor is not None:
             if kind is not None:
                 _kill(self._executor)
-            self._executor.shutdown(wait=True, cancel_futures=True)
+            # the reader of a killed pool fails what is left itself, and stumbles over a piece that was cancelled
+            self._executor.shutdown(wait=True, cancel_futures=kind is None)
             self._executor = None
         for path in tuple(self._states):
             self._forget(path)
@@ -107,8 +108,6 @@ def _drained(
             error.add_note("classes of your own that workers need belong in a module that they can import")
         raise
     finally:
-        for future in waiting:
-            future.cancel()
         end()
 
 
