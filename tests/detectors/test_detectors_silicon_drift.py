@@ -50,7 +50,6 @@ def test_line_width_is_fano_and_electronic_noise_in_quadrature(energy, noise):
 
 
 def test_silicon_escape_is_0_0038_at_5_9_kev():
-    pytest.importorskip("xsim.matter.library")
     assert escape_fraction(5900.0) == pytest.approx(0.0038, abs=0.0003)
     assert escape_fraction(1800.0) == 0
     assert escape_fraction(15000.0) < escape_fraction(5900.0)
