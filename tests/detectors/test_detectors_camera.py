@@ -178,3 +178,22 @@ def test_impossible_photons_are_refused(bad):
 def test_wrong_fields_are_refused(fields):
     with pytest.raises(ValidationError):
         Camera(**fields)
+
+
+def test_gaps_of_a_camera_read_minus_one_and_give_no_charge_to_their_neighbours():
+    tiles = {"shape": (40, 40), "module": (18, 40), "gap": (4, 0)}
+    camera = Camera(read_noise=0.0, fano=0.0, spread="13.5 um", offset=10.0, **tiles)
+    shot = flat([400.0], pixels=40)
+    counts, gaps = camera.read(shot, KEY)[0], camera.gaps
+    assert counts.dtype == np.int32
+    assert gaps.sum() == 4 * 40
+    assert np.all(counts[gaps] == -1)
+    assert np.all(counts[~gaps] >= 10)
+    whole = Camera(read_noise=0.0, fano=0.0, spread="13.5 um", offset=10.0, shape=(40, 40))
+    full = whole.mean(shot)[0] - 10
+    # what a row at the brink of a gap would get from the four rows in it is the tail of the kernel
+    kernel = spread_kernel(1.0)
+    lost = kernel[len(kernel) // 2 + 1 : len(kernel) // 2 + 5].sum()
+    brink = camera.mean(shot)[0, 17] - 10
+    assert brink == pytest.approx(full[17] * (1 - lost), rel=1e-9)
+    assert camera.mean(shot)[0, 2] - 10 == pytest.approx(full[2], rel=1e-9)

@@ -77,7 +77,21 @@ def efficiency(value: Efficiency, energy: NDArray[Any]) -> NDArray[np.float64]:
 
 
 class Pixels(Model):
-    """The pixels of an imaging detector, as shared by every kind."""
+    """The pixels of an imaging detector, as shared by every kind.
+
+    module and gap (ny, nx) [pixels] tile the detector from its first pixel; pixels in gaps read -1.
+    """
+
+    module: tuple[int, int] | None = None
+    gap: tuple[int, int] = (0, 0)
+
+    @field_validator("module", "gap")
+    @classmethod
+    def _tiles(cls, value: tuple[int, int] | None, info: Any) -> tuple[int, int] | None:
+        least = 1 if info.field_name == "module" else 0
+        if value is not None and min(value) < least:
+            raise RangeError(f"{info.field_name} (ny, nx) in pixels", value=value, allowed=f">= {least}")
+        return value
 
     @field_validator("efficiency", mode="after", check_fields=False)
     @classmethod
@@ -92,6 +106,26 @@ class Pixels(Model):
         if min(value) < 1:
             raise RangeError("pixels per axis (ny, nx)", value=value, allowed=">= 1")
         return value
+
+    @property
+    def gaps(self) -> NDArray[np.bool_]:
+        """Which pixels (ny, nx) lie in gaps between modules."""
+        shape: tuple[int, int] = self.shape  # type: ignore[attr-defined]
+        if self.module is None:
+            return np.zeros(shape, bool)
+        rows, columns = (
+            np.arange(n) % (module + gap) >= module for n, module, gap in zip(shape, self.module, self.gap, strict=True)
+        )
+        return np.asarray(rows[:, None] | columns[None, :])
+
+    def _mark_gaps(self, values: NDArray[Any]) -> NDArray[Any]:
+        """`values` (frames, ny, nx), signed, with -1 in gaps."""
+        if self.module is None or values.ndim < 3:
+            return values
+        gaps = self.gaps
+        if values.shape[-2:] != gaps.shape:
+            raise RangeError("pixels of the exposure", value=values.shape[-2:], allowed=str(gaps.shape), field="shape")
+        return np.where(gaps, values.dtype.type(-1), values)
 
 
 def summed(exposure_expected: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float64]:

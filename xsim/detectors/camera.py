@@ -37,7 +37,8 @@ class Camera(Pixels):
     """Integrates charge. `shape` (ny, nx) pixels of `pixel` [m]; `efficiency` a number or a sensor.
 
     pair_energy [eV] per electron; fano; spread, blur: standard deviations [m]; dark [electrons/s per pixel];
-    read_noise [electrons rms]; full_well [electrons]; gain [electrons per ADU]; adc_bits; offset [ADU].
+    read_noise [electrons rms]; full_well [electrons]; gain [electrons per ADU]; adc_bits; offset [ADU]; module and gap
+    (ny, nx) [pixels] tile the detector, pixels in gaps read -1.
     """
 
     kind: Literal["camera"] = "camera"
@@ -109,14 +110,16 @@ class Camera(Pixels):
         qe, pairs = self._per_group(exposure)
         electrons = np.zeros(_pixels(exposure))
         for group in range(exposure.expected.shape[1]):
-            photons = self._blurred(exposure.expected[:, group] * qe[group])
+            photons = self._detected(exposure.expected[:, group] * qe[group])
             electrons += self._spread(photons * pairs[group])
         electrons += self._dark(exposure, electrons.ndim)
         levels = np.minimum(electrons, self.full_well) / self.gain + self.offset
-        return np.asarray(np.clip(levels, 0, 2**self.adc_bits - 1))
+        return self._mark_gaps(np.asarray(np.clip(levels, 0, 2**self.adc_bits - 1)))
 
     def read(self, exposure: Exposure, key: StreamKey) -> NDArray[Any]:
-        """ADU (frames, ...), uint16 (uint32 beyond 16 bits). Raises RangeError for negative or non-finite photons."""
+        """ADU (frames, ...), uint16 (uint32 beyond 16 bits; with gaps int32). Raises RangeError for negative or
+        non-finite photons.
+        """
         from xsim.detectors._poisson import check, normal, poisson
 
         index = exposure.frames.index
@@ -124,7 +127,7 @@ class Camera(Pixels):
         electrons = np.zeros(_pixels(exposure))
         for group in range(exposure.expected.shape[1]):
             check(exposure.expected[:, group])
-            photons = self._blurred(exposure.expected[:, group] * qe[group])
+            photons = self._detected(exposure.expected[:, group] * qe[group])
             absorbed = poisson(photons, key, index, lane=group)
             charge = absorbed * pairs[group]
             if self.conversion == "scintillator":
@@ -159,7 +162,10 @@ class Camera(Pixels):
                 ValidityWarning,
                 stacklevel=3,
             )
-        return np.clip(levels, 0, top).astype(np.uint16 if self.adc_bits <= 16 else np.uint32)
+        levels = np.clip(levels, 0, top)
+        if self.module is not None:  # -1 wants a sign
+            return self._mark_gaps(levels.astype(np.int32 if self.adc_bits < 32 else np.int64))
+        return levels.astype(np.uint16 if self.adc_bits <= 16 else np.uint32)
 
     def _per_group(self, exposure: Exposure) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Efficiency and electrons per photon, each (groups, frames, 1...)."""
@@ -170,8 +176,10 @@ class Camera(Pixels):
     def _dark(self, exposure: Exposure, ndim: int) -> NDArray[np.float64]:
         return np.asarray(self.dark * exposure.frames["time"].reshape(-1, *(1,) * (ndim - 1)))
 
-    def _blurred(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _convolved(values, self.blur / self.pixel)
+    def _detected(self, photons: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Blurred, and without those that land in gaps, so that no charge spreads out of these."""
+        moved = _convolved(photons, self.blur / self.pixel)
+        return moved if self.module is None or moved.ndim < 3 else np.where(self.gaps, 0.0, moved)
 
     def _spread(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return _convolved(values, self.spread / self.pixel)

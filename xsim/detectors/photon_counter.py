@@ -10,7 +10,7 @@ Dead time: see `_dead_time`.
 from __future__ import annotations
 
 import warnings
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,6 @@ class PhotonCounter(Pixels):
     dead_time: NonNegativeTime = 0.0
     dead_time_model: Literal["paralysable", "non_paralysable"] = "paralysable"
     counter_bits: int | None = None
-    module: tuple[int, int] | None = None
-    gap: tuple[int, int] = (0, 0)
 
     @field_validator("counter_bits")
     @classmethod
@@ -47,29 +45,10 @@ class PhotonCounter(Pixels):
             raise RangeError("bits of the counter", value=value, allowed="1 .. 48")
         return value
 
-    @field_validator("module", "gap")
-    @classmethod
-    def _tiles(cls, value: tuple[int, int] | None, info: Any) -> tuple[int, int] | None:
-        least = 1 if info.field_name == "module" else 0
-        if value is not None and min(value) < least:
-            raise RangeError(f"{info.field_name} (ny, nx) in pixels", value=value, allowed=f">= {least}")
-        return value
-
     @property
     def counts_unit(self) -> str:
         """Unit of what `read` returns."""
         return "counts"
-
-    @property
-    def gaps(self) -> NDArray[np.bool_]:
-        """Which pixels (ny, nx) lie in gaps between modules."""
-        if self.module is None:
-            return np.zeros(self.shape, bool)
-        rows, columns = (
-            np.arange(n) % (module + gap) >= module
-            for n, module, gap in zip(self.shape, self.module, self.gap, strict=True)
-        )
-        return np.asarray(rows[:, None] | columns[None, :])
 
     def calibration(self, energy: float, time: float = 0.0) -> tuple[float, float]:
         """(0, counts per photon arriving at `energy` [eV]) where dead time and the counter's limit do not matter."""
@@ -127,10 +106,3 @@ class PhotonCounter(Pixels):
                 stacklevel=3,
             )
         return np.minimum(counts, top)
-
-    def _mark_gaps(self, values: NDArray[Any]) -> NDArray[Any]:
-        if self.module is None or values.ndim < 3:
-            return values
-        if values.shape[-2:] != self.shape:
-            raise RangeError("pixels of the exposure", value=values.shape[-2:], allowed=str(self.shape), field="shape")
-        return np.where(self.gaps, -1, values)
