@@ -82,10 +82,13 @@ class Layers:
         return np.where((height >= self.edges[0]) & (height <= self.edges[-1]), np.minimum(index, len(self) - 1), -1)
 
     def thickness(self, grid: Grid, z0: float, z1: float) -> list[FloatArray]:
-        """Length [m] of each layer along z within z0..z1, averaged over each pixel: one (ny, nx) array per layer."""
+        """Length [m] of each layer along z within z0..z1, averaged over each pixel: one (ny, nx) view per layer."""
         n = self.normal if self.normal[2] > 0 else -self.normal
         edges = self.edges if self.normal[2] > 0 else -self.edges
-        s = n[0] * grid.x[None, :] + n[1] * grid.y[:, None]
+        # only the axes along which a layer is tilted are evaluated; the others are broadcast
+        s = np.zeros((1, 1))
+        s = s + n[0] * grid.x[None, :] if n[0] != 0 else s
+        s = s + n[1] * grid.y[:, None] if n[1] != 0 else s
         half = abs(n[0]) * grid.pixel / 2, abs(n[1]) * grid.pixel / 2
         levels = [(s + n[2] * z) if math.isfinite(z) else None for z in (z0, z1)]
         out = []
@@ -93,7 +96,7 @@ class Layers:
             low, high = min(one, other), max(one, other)
             upper = high if levels[1] is None else _clipped(levels[1], low, high, half)
             lower = low if levels[0] is None else _clipped(levels[0], low, high, half)
-            out.append(np.broadcast_to((upper - lower) / n[2], grid.shape).astype(np.float64))
+            out.append(np.broadcast_to(np.asarray((upper - lower) / n[2], np.float64), grid.shape))
         return out
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xsim.matter.material import Material
+from xsim.specimen.gjk import farthest
 from xsim.specimen.shape import Poses
 
 FloatArray = NDArray[np.float64]
+
+#: copies whose farthest points are sought at a time: bounds the memory for bodies with many corners
+_BLOCK = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +50,27 @@ class Population:
     def volumes(self) -> FloatArray:
         """Volume of each copy [m^3], shape (n,)."""
         return self.shape.volume * self.poses.scales**3
+
+    @cached_property
+    def z_extents(self) -> tuple[FloatArray, FloatArray]:
+        """Lowest and highest z [m] of each copy as it is turned, each (n,): exact, by the support function."""
+        z = self.poses.positions[:, 2]
+        if self.shape.kind == "sphere":
+            return z - self.radii, z + self.radii
+        low, high = np.empty(len(self)), np.empty(len(self))
+        for start in range(0, len(self), _BLOCK):
+            rows = np.arange(start, min(start + _BLOCK, len(self)))
+            some, up = take(self.poses, rows), np.broadcast_to([0.0, 0.0, 1.0], (len(rows), 3))
+            low[rows], high[rows] = farthest(self.shape, some, -up)[:, 2], farthest(self.shape, some, up)[:, 2]
+        return low, high
+
+    @property
+    def z_range(self) -> tuple[float, float]:
+        """Lowest and highest z [m] of any copy, (inf, -inf) if there is none; a flat box counts its height alone."""
+        if not len(self):
+            return np.inf, -np.inf
+        low, high = self.z_extents
+        return float(low.min()), float(high.max())
 
     def moved(self, rotation: FloatArray, shift: FloatArray) -> Population:
         """Every copy turned about the origin by `rotation` (3, 3), then moved by `shift` (3,) [m]."""

@@ -68,9 +68,8 @@ class Specimen:
     def _z_range(self, x: tuple[float, float], y: tuple[float, float]) -> tuple[float, float]:
         low, high = self.layers.z_range(x, y)
         for p in self.populations:
-            if len(p):
-                z = p.poses.positions[:, 2]
-                low, high = min(low, float((z - p.radii).min())), max(high, float((z + p.radii).max()))
+            bottom, top = p.z_range
+            low, high = min(low, bottom), max(high, top)
         return (low, high) if low <= high else (0.0, 0.0)
 
     def thickness(self, grid: Grid, z0: float = -math.inf, z1: float = math.inf) -> dict[Material, FloatArray]:
