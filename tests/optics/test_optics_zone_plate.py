@@ -120,7 +120,7 @@ def test_the_pupil_has_modulus_one_and_the_area_of_the_aperture():
     cell = (2 * np.pi) ** 2 / (grid.extent[0] * grid.extent[1])
     exact = np.pi * (np.pi / 20e-9) ** 2 * (1 - 0.3**2)
     assert np.abs(pupil).sum() * cell == pytest.approx(exact, rel=0.02)
-    soft = annulus(grid, ENERGY, plate.numerical_aperture(ENERGY), 0.3, soft=True)
+    soft = annulus(grid, ENERGY, plate.lens(ENERGY), soft=True)
     assert np.abs(soft).sum() * cell == pytest.approx(exact, rel=0.01)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from xsim.constants import wavelength, wavenumber
 from xsim.errors import SamplingError
-from xsim.optics.pupil import check_defocus
+from xsim.optics.pupil import check_reach
 from xsim.waves.fft import fft2, good_size, ifft2
 from xsim.waves.grid import Grid
 
@@ -35,6 +35,10 @@ class Objective(Protocol):
 
     def pupil_at(self, qx: Any, qy: Any, energy: float, defocus: float = 0.0) -> NDArray[Any]:
         """Complex transmission of the pupil at transverse wave vectors [rad/m]."""
+        ...
+
+    def blur(self, energy: float, defocus: float = 0.0) -> float:
+        """How far off the axis [m] rays land in the plane `defocus` [m] downstream."""
         ...
 
 
@@ -70,7 +74,7 @@ def abbe_image(
     numerical_aperture = float(objective.numerical_aperture(energy))
     sigma = float(np.max(np.hypot(directions[:, 0], directions[:, 1])))
     check_image(grid, energy, numerical_aperture, sigma)
-    check_defocus(grid, numerical_aperture, defocus)
+    check_reach(grid, objective.blur(energy, defocus))
     radius = wavenumber(energy) * numerical_aperture
     window = _Window(grid, radius)
     fixed = None if callable(wave) else _spectrum(wave, grid)

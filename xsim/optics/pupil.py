@@ -1,14 +1,16 @@
 """Pupils and focal spots of any lens with a round aperture, on the frequencies of an object-side grid.
 
-    P(q) = 1 for a k NA <= |q| <= k NA, times exp[i z (sqrt(k^2 - q^2) - k)] for a defocus z downstream
+    P(q) = 1 for a k NA <= |q| <= k NA, times exp[i z (sqrt(k^2 - q^2) - k)] for a defocus z downstream,
+           times exp(2 pi i W) for aberrations W(q) (`xsim.optics.aberrations`)
     probe(r) = F^-1 P
 
-Scalar, aplanatic (sine condition), without aberrations. The grid must resolve the aperture, pixel <= lambda/2NA, and
-hold the defocused cone, |z| NA <= half the field. Reference: Born & Wolf, Principles of Optics, ch. 8.
+Scalar, aplanatic (sine condition). The grid must resolve the aperture, pixel <= lambda/2NA, and every ray must meet it:
+|z| NA <= half the field for pure defocus. Reference: Born & Wolf, Principles of Optics, ch. 8.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 
 from xsim.constants import wavelength, wavenumber
 from xsim.errors import SamplingError
+from xsim.optics.aberrations import Aberrations, ray_reach
 from xsim.waves.fft import fftshift, ifft2
 from xsim.waves.grid import Grid
 
@@ -23,6 +26,23 @@ ComplexArray = NDArray[np.complex128]
 
 #: aperture diameters in frequency cells below which a probe's window cuts it visibly
 _FEWEST_CELLS = 8
+
+
+#: a perfect lens
+NONE = Aberrations()
+
+
+@dataclass(frozen=True)
+class Lens:
+    """What a round pupil is at one energy: its numerical aperture, and its central stop as a fraction of the radius."""
+
+    numerical_aperture: float
+    stop: float = 0.0
+    aberrations: Aberrations = NONE
+
+    def reach(self, energy: float, defocus: float = 0.0) -> float:
+        """Greatest distance [m] of a ray from the axis in the plane `defocus` [m] downstream of the focus."""
+        return ray_reach(energy, self.numerical_aperture, self.stop, defocus, self.aberrations)
 
 
 def check_aperture(grid: Grid, energy: float, numerical_aperture: float, field: str = "pixel") -> None:
@@ -38,58 +58,57 @@ def check_aperture(grid: Grid, energy: float, numerical_aperture: float, field: 
         )
 
 
-def check_defocus(grid: Grid, numerical_aperture: float, defocus: float) -> None:
-    """Raise SamplingError if the defocused cone of light is wider than the grid."""
-    limit = min(grid.extent) / (2 * numerical_aperture)
-    if abs(defocus) > limit * (1 + 1e-9):
+def check_reach(grid: Grid, reach: float) -> None:
+    """Raise SamplingError if rays that land `reach` [m] off the axis miss the field: the grid folds them back."""
+    half = min(grid.extent) / 2
+    if reach > half * (1 + 1e-9):
         raise SamplingError(
-            "the defocused cone of light does not fit the field",
+            "the defocused or aberrated cone of light does not fit the field",
             field="defocus",
-            value=f"{defocus:.4g} m",
-            allowed=f"|defocus| <= field/2NA = {limit:.4g} m",
-            cure=f"use a field of at least {2 * abs(defocus) * numerical_aperture:.4g} m",
+            value=f"rays up to {reach:.4g} m off the axis",
+            allowed=f"<= half the field, {half:.4g} m",
+            cure=f"use a field of at least {2 * reach:.4g} m, or less defocus and smaller aberrations",
         )
 
 
-def annulus(
-    grid: Grid,
-    energy: float,
-    numerical_aperture: float,
-    stop: float = 0.0,
-    *,
-    defocus: float = 0.0,
-    soft: bool = False,
-) -> ComplexArray:
-    """Annular pupil (ny, nx) in FFT order; `stop` is its inner radius as a fraction of the outer one.
+def annulus(grid: Grid, energy: float, lens: Lens, *, defocus: float = 0.0, soft: bool = False) -> ComplexArray:
+    """Pupil of `lens` (ny, nx) in FFT order.
 
     soft: average the edges over each frequency cell (linear ramp across one cell; from 16 cells across on the
     first zero of the focus is within 1e-3 of theory). Raises SamplingError if the grid cannot hold the aperture.
     """
-    check_aperture(grid, energy, numerical_aperture)
-    check_defocus(grid, numerical_aperture, defocus)
+    check_aperture(grid, energy, lens.numerical_aperture)
+    check_reach(grid, lens.reach(energy, defocus))
     qy, qx = grid.frequencies()
     if not soft:
-        return annulus_at(qx, qy, energy, numerical_aperture, stop, defocus)
-    outer = wavenumber(energy) * numerical_aperture
+        return annulus_at(qx, qy, energy, lens, defocus)
+    outer = wavenumber(energy) * lens.numerical_aperture
     q2 = qx**2 + qy**2
-    modulus = _disk(q2, outer, grid) - (_disk(q2, outer * stop, grid) if stop > 0 else 0.0)
-    return np.asarray(modulus * defocus_phase(q2, energy, defocus))
+    modulus = _disk(q2, outer, grid) - (_disk(q2, outer * lens.stop, grid) if lens.stop > 0 else 0.0)
+    return np.asarray(modulus * _phase_factor(qx, qy, energy, lens, defocus))
 
 
-def annulus_at(
-    qx: Any,
-    qy: Any,
-    energy: float,
-    numerical_aperture: float,
-    stop: float = 0.0,
-    defocus: float = 0.0,
-) -> ComplexArray:
-    """Annular pupil with sharp edges at transverse wave vectors qx, qy [rad/m] (broadcast together)."""
-    outer = wavenumber(energy) * numerical_aperture
+def annulus_at(qx: Any, qy: Any, energy: float, lens: Lens, defocus: float = 0.0) -> NDArray[Any]:
+    """Pupil of `lens` with sharp edges at transverse wave vectors qx, qy [rad/m] (broadcast together).
+
+    Complex, or boolean where it does nothing but open and shut.
+    """
+    outer = wavenumber(energy) * lens.numerical_aperture
     q2 = qx**2 + qy**2
-    # a frequency on the rim itself is let in whatever the rounding
-    inside = (q2 <= outer**2 * (1 + 1e-12)) & (q2 >= (outer * stop) ** 2)
-    return np.asarray(inside * defocus_phase(q2, energy, defocus))
+    inside = q2 <= outer**2 * (1 + 1e-12)  # a frequency on the rim itself is let in whatever the rounding
+    if lens.stop > 0:
+        inside &= q2 >= (outer * lens.stop) ** 2
+    if defocus == 0 and not lens.aberrations:
+        return np.asarray(inside)
+    return np.asarray(inside * _phase_factor(qx, qy, energy, lens, defocus))
+
+
+def _phase_factor(qx: Any, qy: Any, energy: float, lens: Lens, defocus: float) -> ComplexArray:
+    factor = defocus_phase(qx**2 + qy**2, energy, defocus)
+    if lens.aberrations:
+        radius = wavenumber(energy) * lens.numerical_aperture
+        factor = factor * np.exp(1j * lens.aberrations.phase(qx / radius, qy / radius))
+    return np.asarray(factor)
 
 
 def defocus_phase(q2: Any, energy: float, defocus: float) -> ComplexArray:
@@ -101,13 +120,11 @@ def defocus_phase(q2: Any, energy: float, defocus: float) -> ComplexArray:
     return np.asarray(np.exp(-1j * defocus * q2 / (root + k)))
 
 
-def focus(
-    grid: Grid, energy: float, numerical_aperture: float, stop: float = 0.0, defocus: float = 0.0
-) -> ComplexArray:
+def focus(grid: Grid, energy: float, lens: Lens, defocus: float = 0.0) -> ComplexArray:
     """Focal-spot amplitude (ny, nx), centred, normalised so that its squares sum to 1; `defocus` [m] downstream."""
-    cells = 2 * numerical_aperture * min(grid.extent) / wavelength(energy)
+    cells = 2 * lens.numerical_aperture * min(grid.extent) / wavelength(energy)
     if cells < _FEWEST_CELLS:
-        wanted = _FEWEST_CELLS * wavelength(energy) / (2 * numerical_aperture)
+        wanted = _FEWEST_CELLS * wavelength(energy) / (2 * lens.numerical_aperture)
         raise SamplingError(
             "the field is too small for the focal spot",
             field="grid",
@@ -115,7 +132,7 @@ def focus(
             allowed=f">= {wanted:.4g} m",
             cure=f"use at least {int(np.ceil(wanted / grid.pixel))} pixels of {grid.pixel:.4g} m",
         )
-    spot = fftshift(ifft2(annulus(grid, energy, numerical_aperture, stop, defocus=defocus, soft=True), overwrite=True))
+    spot = fftshift(ifft2(annulus(grid, energy, lens, defocus=defocus, soft=True), overwrite=True))
     return np.asarray(spot / np.sqrt(np.sum(np.abs(spot) ** 2)))
 
 

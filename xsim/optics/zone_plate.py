@@ -23,7 +23,8 @@ from xsim.constants import wavelength, wavenumber
 from xsim.errors import RangeError
 from xsim.model import Model
 from xsim.optics._material import find_material
-from xsim.optics.pupil import annulus, annulus_at, focus
+from xsim.optics.aberrations import Aberrations
+from xsim.optics.pupil import Lens, annulus, annulus_at, focus
 from xsim.units import Density, PositiveLength
 from xsim.waves.grid import Grid
 
@@ -41,6 +42,8 @@ class ZonePlate(Model):
     thickness: PositiveLength = 200e-9
     #: diameter of the opaque central stop as a fraction of `diameter`
     central_stop: float = Field(default=0.0, ge=0, lt=1)
+    #: wavefront errors of the first order, in waves at the rim
+    aberrations: Aberrations = Aberrations()
 
     @model_validator(mode="after")
     def _known(self) -> ZonePlate:
@@ -60,6 +63,14 @@ class ZonePlate(Model):
     def numerical_aperture(self, energy: Any) -> Any:
         """Numerical aperture lambda/2dr of the first order."""
         return wavelength(energy) / (2 * self.outermost_zone)
+
+    def lens(self, energy: float) -> Lens:
+        """The pupil at `energy`: aperture, stop and aberrations."""
+        return Lens(float(self.numerical_aperture(energy)), self.central_stop, self.aberrations)
+
+    def blur(self, energy: float, defocus: float = 0.0) -> float:
+        """How far off the axis [m] rays land in the plane `defocus` [m] downstream: a margin that holds the spot."""
+        return self.lens(energy).reach(energy, defocus)
 
     def resolution(self, energy: Any = None) -> float:
         """Rayleigh resolution 1.22 dr [m], whatever the energy."""
@@ -99,11 +110,14 @@ class ZonePlate(Model):
         exact. Multiply images by `efficiency` for photons. defocus [m]: image the plane this far downstream.
         Raises SamplingError if the grid cannot hold the aperture or the defocus.
         """
-        return annulus(grid, energy, self.numerical_aperture(energy), self.central_stop, defocus=defocus)
+        return np.asarray(annulus(grid, energy, self.lens(energy), defocus=defocus), np.complex128)
 
-    def pupil_at(self, qx: Any, qy: Any, energy: float, defocus: float = 0.0) -> NDArray[np.complex128]:
-        """The pupil at any transverse wave vectors qx, qy [rad/m], as `imaging.abbe_image` wants it."""
-        return annulus_at(qx, qy, energy, self.numerical_aperture(energy), self.central_stop, defocus)
+    def pupil_at(self, qx: Any, qy: Any, energy: float, defocus: float = 0.0) -> NDArray[Any]:
+        """The pupil at any transverse wave vectors qx, qy [rad/m], as `imaging.abbe_image` wants it.
+
+        Complex, or boolean if it has neither defocus nor aberrations.
+        """
+        return annulus_at(qx, qy, energy, self.lens(energy), defocus)
 
     def probe(self, grid: Grid, energy: float, defocus: float = 0.0) -> NDArray[np.complex128]:
         """Focused amplitude (ny, nx) centred on pixel (ny//2, nx//2), its squares summing to 1, first order alone.
@@ -111,7 +125,7 @@ class ZonePlate(Model):
         defocus [m]: how far the plane lies downstream of the focus. The pupil's edge is averaged over each
         frequency cell. Raises SamplingError if the pixel is too coarse or the field too small for it.
         """
-        return focus(grid, energy, self.numerical_aperture(energy), self.central_stop, defocus)
+        return focus(grid, energy, self.lens(energy), defocus)
 
     def order_sorting_aperture(self, diameter: float, energy: float) -> float:
         """Largest distance [m] before the focus at which an aperture of `diameter` [m] passes the first order whole.
