@@ -155,7 +155,8 @@ class FullField(Model):
         low, high = specimen.z_range
         spread = (high - low) * opening if slabs > 1 else 0.0
         defocus = self.focus_shift(self.energy) - structured_middle(specimen)
-        margin = MARGIN * lens.outermost_zone + spread + 2 * abs(defocus) * opening
+        reach = max(abs(defocus) * opening, lens.blur(self.energy, defocus))
+        margin = MARGIN * lens.outermost_zone + spread + 2 * reach
         cells = good_size(self.image_grid().shape[0] + 2 * math.ceil(margin / self.pixel - 1e-6))
 
         for samples in SAMPLES["projection" if slabs == 1 else "multislice"]:
