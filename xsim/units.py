@@ -106,6 +106,7 @@ def _example(unit: str) -> str:
     examples = {
         "m": "12.2 nm", "eV": "8 keV", "rad": "3 mrad", "s": "10 ms", "kg/m^3": "19.3 g/cm^3", "1/m^2": "1e6 1/um^2",
         "1/s": "1e9 1/s", "K": "300 K", "W/m^2": "1e12 W/cm^2", "m^2": "1 um^2", "sr": "0.1 sr",
+        "m/s": "2 nm/min",
     }  # fmt: skip
     return examples.get(unit, f"1 {unit}")
 
@@ -168,6 +169,7 @@ Angle = Annotated[float, Unit("rad")]
 PositiveAngle = Annotated[float, Unit("rad", gt=0)]
 Time = Annotated[float, Unit("s", gt=0)]
 NonNegativeTime = Annotated[float, Unit("s", ge=0)]
+Speed = Annotated[float, Unit("m/s")]
 Rate = Annotated[float, Unit("1/s", gt=0)]
 NonNegativeRate = Annotated[float, Unit("1/s", ge=0)]
 Fluence = Annotated[float, Unit("1/m^2", gt=0)]

@@ -9,7 +9,7 @@ quasi-monochromatic light.
 
 The integral over s is a trapezoidal sum, which for a Gaussian converges at once where its step resolves the beats of
 the beam's own band. g is separable, so the sums run along x first and then y; overlaps of shifted copies depend on
-the difference of the shifts alone. Diagonalised by Jacobi's rotations in a fixed order, so that every process gets the same bits.
+the difference of the shifts alone. Diagonalised by Jacobi's rotations in a fixed order: the same bits everywhere.
 References: Vartanyants & Singer, New J. Phys. 12, 035004 (2010), doi 10.1088/1367-2630/12/3/035004; Thibault & Menzel,
 Nature 494, 68 (2013), doi 10.1038/nature11806.
 """
@@ -48,8 +48,8 @@ def source_modes(probe: Any, grid: Grid, fwhm: tuple[float, float], loss: float 
     """
     _check(grid, fwhm, loss)
     spectrum = np.asarray(fft2(ifftshift(np.asarray(probe, np.complex128))))
-    found = (spectrum / math.sqrt(float(np.sum(np.abs(spectrum) ** 2))))[None]
-    qy, qx = grid.frequencies()
+    found: ComplexArray = (spectrum / math.sqrt(float(np.sum(np.abs(spectrum) ** 2))))[None]
+    qy, qx = (np.asarray(q, np.float64) for q in grid.frequencies())
     for width, q, axis in ((fwhm[0], qx[0], 2), (fwhm[1], qy[:, 0], 1)):
         if width > 0:
             found = _blurred(found, q, axis, (width / _FWHM, loss / 4))
