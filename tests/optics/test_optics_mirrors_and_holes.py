@@ -62,14 +62,83 @@ def test_a_coarse_pixel_collects_the_light_of_the_fine_ones_in_it():
 
 
 def test_the_coherent_focus_squared_is_the_focus_of_a_point_source():
+    """Its transform is the exact one at every frequency but zero, where light beyond the window is missing."""
     mirror = Mirror(source_size="0 um")
     pair = KirkpatrickBaez(horizontal=mirror, vertical=Mirror(source_size="0 um", length="60 mm"))
     grid = Grid((256, 256), 5e-9)
     coherent = np.abs(pair.probe(grid, 1e4)) ** 2
     assert coherent.sum() == pytest.approx(1)
-    assert np.max(np.abs(coherent - pair.probe_intensity(grid, 1e4))) < 5e-3 * coherent.max()
+    exact = mirror.transfer(grid.frequencies()[1].ravel(), 1e4)
+    spectrum = np.fft.fft(np.fft.ifftshift(coherent.sum(axis=0)))
+    seen = np.abs(exact) > 0.05
+    seen[0] = False
+    assert spectrum[seen] / spectrum[1] == pytest.approx(exact[seen] / exact[1], abs=1e-9)
+    intensity = pair.probe_intensity(grid, 1e4)
+    lost = 2 * 82.7e-9 / (np.pi**2 * 0.64e-6)  # of sinc^2 beyond the window, per axis; the vertical mirror's is wider
+    assert np.max(np.abs(coherent - intensity)) < (lost + lost / 0.6) * coherent.max()
     with pytest.raises(SamplingError):
         pair.probe(Grid((64, 64), 100e-9), 1e4)
+
+
+@pytest.mark.parametrize(("figure", "defocus"), [("0 nm", 0.0), ("1.5 nm", 0.0), ("1 nm", 150e-6)])
+def test_the_spectrum_of_a_focus_is_that_of_the_wave_that_its_pupil_makes(figure, defocus):
+    """Direct quadrature of the diffraction integral, wide enough for the tails, against the overlap of the pupils."""
+    mirror = Mirror(source_size="0 um", figure_error=figure, focus_offset="20 um")
+    u = (np.arange(6000) + 0.5) / 3000 - 1
+    k_na = 2 * np.pi / wavelength(1e4) * mirror.numerical_aperture
+    x = np.arange(-300, 301) * 10e-9
+    wave = np.exp(1j * k_na * np.outer(x, u)) @ np.exp(1j * mirror.phase(u, 1e4, defocus)) / len(u)
+    n = 4096
+    q = 2 * np.pi * np.fft.fftfreq(n, 10e-9)
+    # the folded line of 41 um; an amplitude of height 1 holds lambda/2NA of light
+    line = np.fft.fftshift(np.fft.ifft(mirror.transfer(q, 1e4, defocus))).real[n // 2 - 300 : n // 2 + 301]
+    held = np.abs(wave) ** 2 * 10e-9 / (wavelength(1e4) / 2 / mirror.numerical_aperture)
+    assert np.max(np.abs(line - held)) < 2e-3 * held.max()
+    if figure != "0 nm":
+        assert held.max() < 0.9 * 10e-9 / (wavelength(1e4) / 2 / mirror.numerical_aperture)
+
+
+def test_figure_errors_cost_the_peak_what_marechal_and_ruze_say():
+    """Strehl ratio exp(-(2 k h sin theta)^2), on the average over mirrors of many correlation lengths."""
+    k = 2 * np.pi / wavelength(1e4)
+    for rms in (0.5e-9, 1.5e-9):
+        settings = {"figure_error": f"{rms!r} m", "figure_correlation": "2 mm"}
+        found = np.mean([Mirror(**settings, figure_seed=s).strehl(1e4) for s in range(40)])
+        # what is left in the peak after the mean phase: exp(-s^2) + (1 - exp(-s^2)) / independent patches
+        ruze = np.exp(-((2 * k * rms * np.sin(3e-3)) ** 2))
+        assert found == pytest.approx(ruze, abs=0.03)
+        grid = Grid((512, 512), 10e-9)
+        bad, good = (
+            KirkpatrickBaez(horizontal=Mirror(source_size="0 um", **s), vertical=Mirror(source_size="0 um"))
+            for s in (settings, {})
+        )
+        peak = np.abs(bad.probe(grid, 1e4)[256, 256]) ** 2 / np.abs(good.probe(grid, 1e4)[256, 256]) ** 2
+        assert peak == pytest.approx(Mirror(**settings).strehl(1e4), rel=0.01)
+
+
+def test_a_figure_has_the_stated_rms_its_correlation_and_no_parabola():
+    u = (np.arange(4000) + 0.5) / 2000 - 1
+    heights = [Mirror(figure_error="2 nm", figure_correlation="1 mm", figure_seed=s).figure(u) for s in range(60)]
+    for h in heights[:5]:
+        assert np.sqrt(np.mean(h**2)) == pytest.approx(2e-9, rel=1e-3)
+        assert np.abs(np.polynomial.Polynomial.fit(u, h, 2)(u)).max() < 1e-12
+    lag = int(1e-3 / 0.1 * 4000)  # one correlation length along the 100 mm
+    mean = np.mean([np.mean(h[:-lag] * h[lag:]) for h in heights]) / 4e-18
+    taken = 3 * np.sqrt(np.pi) * 1e-3 / 0.1  # three of so many independent patches went with the parabola
+    assert mean == pytest.approx((np.exp(-1) - taken) / (1 - taken), abs=0.03)
+    assert not np.allclose(heights[0], heights[1], atol=1e-10)
+
+
+def test_unequal_foci_make_an_astigmatic_spot():
+    near = Mirror(source_size="0 um", focus_offset="-150 um")
+    far = Mirror(source_size="0 um", focus_offset="150 um")
+    pair = KirkpatrickBaez(horizontal=far, vertical=near)
+    grid = Grid((400, 400), 5e-9)
+    down, up = pair.probe_intensity(grid, 1e4, 150e-6), pair.probe_intensity(grid, 1e4, -150e-6)
+    assert _width(grid.x, down.sum(axis=0)) == pytest.approx(73.2e-9, rel=0.02)  # the horizontal focus
+    assert _width(grid.y, up.sum(axis=1)) == pytest.approx(73.2e-9, rel=0.02)
+    assert np.allclose(down, up.T, atol=1e-9 * down.max())
+    assert down.sum(axis=1).max() < 0.5 * down.sum(axis=0).max()
 
 
 def test_a_rhodium_mirror_reflects_what_fresnel_and_nevot_croce_say():
