@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from xsim.detectors._alias import MIDDLE, tables
 from xsim.detectors._philox import philox
 from xsim.detectors._poisson import normal, poisson
 from xsim.errors import RangeError
@@ -43,7 +44,7 @@ def chi_square_p(draws: np.ndarray, mean: float) -> float:
     return float(stats.chisquare(observed, expected).pvalue)
 
 
-@pytest.mark.parametrize("mean", [0.003, 0.1, 0.36, 0.5, 2.0, 11.9, 12.1, 30.0, 300.0, 5000.0])
+@pytest.mark.parametrize("mean", [0.003, 0.1, 0.36, 0.52, 2.0, 15.9, 16.1, 47.9, 48.1, 300.0, 5000.0])
 def test_draws_follow_the_poisson_distribution(mean):
     keys = [StreamKey(seed, "chi-square") for seed in range(6)]
     p = [chi_square_p(poisson(np.full((2, 30011), mean), key, np.arange(2)).ravel(), mean) for key in keys]
@@ -67,6 +68,39 @@ def test_a_sparse_block_splits_its_photons_by_expectation():
     for pixel in (0, 3, 31, 35):
         assert chi_square_p(draws[:, pixel], means[0, pixel]) > 1e-3
     assert abs(np.corrcoef(draws[:, 0], draws[:, 3])[0, 1]) < 3 / np.sqrt(20000)
+
+
+def test_a_bright_block_draws_every_element_from_its_own_law():
+    """Floored expectations from tables of both steps, drawn singly above them, and what the flooring left over."""
+    block = [0.0, 0.03, 0.1, 0.99, 5.05, 15.99, 16.0, 16.2, 31.1, 47.99, 48.01, 700.0, 2.0, 0.0]
+    means = np.tile(np.array([*block, *[7.3] * 18, *block]), (20000, 1))
+    draws = poisson(means, KEY, np.arange(20000))
+    assert draws[:, means[0] == 0].sum() == 0
+    p = np.array([chi_square_p(draws[:, i], means[0, i]) for i in np.flatnonzero(means[0] > 0)])
+    assert p.min() > 1e-4
+    assert stats.kstest(p, "uniform").pvalue > 1e-3
+    lit = draws[:, means[0] > 0]
+    correlations = np.corrcoef(lit.T)[np.triu_indices(lit.shape[1], 1)] * np.sqrt(20000)
+    assert abs(correlations).max() < 5
+    assert np.mean(correlations**2) == pytest.approx(1, abs=0.2)
+
+
+def test_the_tables_hold_the_poisson_probabilities_to_rounding():
+    for table, step, lowest in zip(tables(), (1 / 16, 1 / 4), (0, MIDDLE), strict=True):
+        columns = table.shape[1]
+        for row in (0, 1, len(table) // 2, len(table) - 1):
+            stays = (table[row] >> np.uint64(8)).astype(float) / 2.0**56
+            found = stays.copy()
+            np.add.at(found, (table[row] & np.uint64(255)).astype(int), 1 - stays)
+            exact = stats.poisson.pmf(np.arange(columns), lowest + row * step)
+            # terms of some hundred cancel in the logarithm of a probability: 1e-14 of it
+            assert np.max(np.abs(found / columns - exact)) < 2e-14 * exact.max()
+            assert stats.poisson.sf(columns - 1, lowest + row * step) < 1e-17
+
+
+def test_single_precision_expectations_give_the_same_numbers():
+    means = np.random.default_rng(0).lognormal(0, 3, (2, 700)).astype(np.float32)
+    assert np.array_equal(poisson(means, KEY, np.arange(2)), poisson(means.astype(float), KEY, np.arange(2)))
 
 
 def test_frames_pixels_and_lanes_are_uncorrelated():

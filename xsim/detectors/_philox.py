@@ -19,7 +19,7 @@ _W1 = np.uint32(0xBB67AE85)
 _MASK = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(32)
 #: 2^-53, so that 53 random bits become a double in [0, 1)
-_UNIT = 1.0 / 9007199254740992.0
+UNIT = 1.0 / 9007199254740992.0
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -43,8 +43,8 @@ def philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
 def uniforms(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
     """Two doubles in (0, 1), 53 bits each."""
     a, b, c, d = philox(c0, c1, c2, c3, k0, k1)
-    u = (float(a >> uint32(5)) * 67108864.0 + float(b >> uint32(6)) + 0.5) * _UNIT
-    v = (float(c >> uint32(5)) * 67108864.0 + float(d >> uint32(6)) + 0.5) * _UNIT
+    u = (float(a >> uint32(5)) * 67108864.0 + float(b >> uint32(6)) + 0.5) * UNIT
+    v = (float(c >> uint32(5)) * 67108864.0 + float(d >> uint32(6)) + 0.5) * UNIT
     return u, v
 
 

@@ -1,11 +1,13 @@
 """Exact Poisson numbers, keyed by stream, frame, lane and element.
 
-Blocks of 32 neighbouring elements whose expectations sum to less than 12 draw one total (inversion) and place each
-photon by the inverse cumulative distribution within the block: a sum of independent Poisson numbers, split
-multinomially, is those numbers again, so this is exact. Other elements draw singly: inversion below 12, transformed
-rejection with squeeze (PTRS) above, whose acceptance uses the saddle-point form of the probability so that it keeps
-its digits. Exact in distribution up to rounding in double precision for expectations up to `LIMIT` = 1e15 (where
-integers are still resolved by a double); more is refused, nothing is replaced by a normal distribution.
+Blocks of 32 neighbouring elements whose expectations sum to less than 16 draw one total and place each photon by the
+inverse cumulative distribution within the block: a sum of independent Poisson numbers, split multinomially, is those
+numbers again, so this is exact. In other blocks, elements below 48 look up the number of their expectation floored to
+a grid (`_alias`), and what the flooring left over is drawn for the whole block as before: Poisson numbers add up, so
+this too is exact. Above 48 each draws by transformed rejection with squeeze (PTRS), whose acceptance uses the
+saddle-point form of the probability so that it keeps its digits. Exact in distribution up to rounding in double
+precision for expectations up to `LIMIT` = 1e15 (where integers are still resolved by a double); more is refused,
+nothing is replaced by a normal distribution.
 
 References: Hörmann, Insurance: Mathematics and Economics 12, 39 (1993), doi 10.1016/0167-6687(93)90997-4; Loader,
 "Fast and accurate computation of binomial probabilities" (2000).
@@ -21,19 +23,24 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xsim.detectors._philox import fill_normal, uniforms
+from xsim.detectors._alias import MIDDLE, TOP, look_up, tables, words
+from xsim.detectors._philox import UNIT, fill_normal, philox, uniforms
 from xsim.errors import RangeError
 from xsim.streams import StreamKey
-from xsim.threads import share
+from xsim.threads import share, thread_count
 
 #: largest expectation per element that is drawn
 LIMIT = 1e15
 _BLOCK = 32
-_SWITCH = 12.0
+_SWITCH = 12.0  # inversion below, PTRS above, where an element draws alone
 # lanes share one counter word: the low 24 bits number the caller's lane, the top bits say what the word is for
 _LANES = 1 << 24
 _BLOCK_TAG = 1 << 28
 _NORMAL_TAG = 2 << 28
+_TABLE_TAG = 4 << 28  # 3 << 28 belongs to `_dead_time`
+_WORD = np.uint64(32)
+#: numbers below which starting a thread costs more than it saves
+_WORTH_A_THREAD = 1 << 15
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -96,39 +103,59 @@ def draw_one(mean, element, frame, lane, k0, k1):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True)
-def fill_poisson(out, means, frame, lane, k0, k1):  # type: ignore[no-untyped-def]
-    """Fill `out` (n,) with Poisson numbers of `means` (n,)."""
-    n = means.size
-    for block in range((n + _BLOCK - 1) // _BLOCK):
+def fill_poisson(out, means, frame, lane, key, tables):  # type: ignore[no-untyped-def]
+    """Fill `out` (n,) with Poisson numbers of `means` (n,); key: two words, tables: those of `_alias`."""
+    fine, coarse = tables
+    k0, k1 = key
+    sums, random = np.empty(_BLOCK), np.empty(_BLOCK, np.uint64)
+    for block in range((means.size + _BLOCK - 1) // _BLOCK):
         start = block * _BLOCK
-        stop = min(n, start + _BLOCK)
+        count = min(_BLOCK, means.size - start)
         total = 0.0
-        for i in range(start, stop):
-            total += means[i]
-        if total >= _SWITCH:
-            for i in range(start, stop):
-                out[i] = draw_one(means[i], i, frame, lane, k0, k1)
-            continue
-        for i in range(start, stop):
-            out[i] = 0
-        if total <= 0.0:
-            continue
-        u, v = uniforms(block, 0, frame, lane | _BLOCK_TAG, k0, k1)
-        for photon in range(_invert(total, u)):
-            if photon % 2 == 0:
-                w, v = uniforms(block, 1 + photon // 2, frame, lane | _BLOCK_TAG, k0, k1)
-            else:
-                w = v
-            level, i, last = w * total, start, start
-            s = 0.0
-            while i < stop:  # `last` guards against rounding past the end: never an element of zero mean
-                if means[i] > 0.0:
-                    last = i
-                    s += means[i]
-                    if level < s:
-                        break
-                i += 1
-            out[last] += 1
+        for i in range(count):
+            out[start + i] = 0
+            total += means[start + i]
+            sums[i] = total
+        if total >= MIDDLE:
+            words(random, block * (_BLOCK // 2), frame, lane | _TABLE_TAG, k0, k1)
+            total = 0.0
+            for i in range(count):
+                mean = np.float64(means[start + i])
+                if mean < TOP:
+                    out[start + i], left = look_up(fine, coarse, mean, random[i])
+                    total += left
+                else:
+                    out[start + i] = draw_one(mean, start + i, frame, lane, k0, k1)
+                sums[i] = total
+        if total > 0.0:
+            sums[count:] = total
+            _place(out[start : start + count], sums, block, frame, lane | _BLOCK_TAG, key, fine)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _place(out, sums, block, frame, lane, key, fine):  # type: ignore[no-untyped-def]
+    """Add to `out` one Poisson number of the last of `sums`, its photons spread by these running sums of the means."""
+    k0, k1 = key
+    total = sums[_BLOCK - 1]
+    a, b, c, d = philox(block, 0, frame, lane, k0, k1)
+    photons, left = look_up(fine, fine, total, (np.uint64(a) << _WORD) | np.uint64(b))
+    u = (float(c >> np.uint32(5)) * 67108864.0 + float(d >> np.uint32(6)) + 0.5) * UNIT
+    if u > 1.0 - left:  # below exp(-left), so that most need no exponential
+        photons += _invert(left, u)
+    v = 0.0
+    for photon in range(photons):
+        w = v
+        if photon % 2 == 0:
+            w, v = uniforms(block, 1 + photon // 2, frame, lane, k0, k1)
+        level = w * total
+        if level >= total:  # rounded up to the end: an element of zero mean might lie there
+            level = 0.0
+        i = 16 * (sums[15] <= level)  # the first element whose running sum exceeds the level
+        i += 8 * (sums[i + 7] <= level)
+        i += 4 * (sums[i + 3] <= level)
+        i += 2 * (sums[i + 1] <= level)
+        i += 1 * (sums[i] <= level)
+        out[i] += 1
 
 
 def check(means: NDArray[Any]) -> None:
@@ -146,41 +173,56 @@ def check(means: NDArray[Any]) -> None:
         )
 
 
-def over_frames(work: Callable[[int], None], frames: int, threads: int = 1) -> None:
-    """Call work(row) for every row; rows are independent, so any number of threads gives the same bits."""
-    share(work, ((row,) for row in range(frames)), threads)
+def over_frames(work: Callable[[int], None], frames: int) -> None:
+    """Call work(row) for every row; rows are independent, so any number of threads would give the same bits."""
+    for row in range(frames):
+        work(row)
+
+
+@njit(cache=True, nogil=True)
+def _fill_frames(out, means, frames, lane, key, tables):  # type: ignore[no-untyped-def]
+    for row in range(frames.size):
+        fill_poisson(out[row], means[row], frames[row], lane, key, tables)
+
+
+@njit(cache=True, nogil=True)
+def _fill_normal_frames(out, frames, lane, key):  # type: ignore[no-untyped-def]
+    for row in range(frames.size):
+        fill_normal(out[row], frames[row], lane, key[0], key[1])
 
 
 def poisson(
-    means: NDArray[Any], key: StreamKey, index: NDArray[np.int64], lane: int = 0, threads: int = 1
+    means: NDArray[Any], key: StreamKey, index: NDArray[np.int64], lane: int = 0, threads: int | None = None
 ) -> NDArray[np.int64]:
     """Poisson numbers of `means` (frames, ...): row f draws under (key, index[f], lane) alone. Raises RangeError."""
     check(means)
-    flat = np.ascontiguousarray(means, dtype=np.float64).reshape(len(index), -1)
+    real = np.float32 if means.dtype == np.float32 else np.float64
+    flat = np.ascontiguousarray(means, real).reshape(len(index), -1)
     out = np.empty(flat.shape, np.int64)
-    k0, k1 = key.words
-    numbers = frame_numbers(index)
-
-    def work(row: int) -> None:
-        fill_poisson(out[row], flat[row], numbers[row], lane_word(lane), k0, k1)
-
-    over_frames(work, len(index), threads)
+    numbers, lane = frame_numbers(index), lane_word(lane)
+    rows = _shares(flat.shape, threads)
+    share(_fill_frames, [(out[a], flat[a], numbers[a], lane, key.words, tables()) for a in rows], len(rows))
     return out.reshape(means.shape)
 
 
 def normal(
-    shape: tuple[int, ...], key: StreamKey, index: NDArray[np.int64], lane: int = 0, threads: int = 1
+    shape: tuple[int, ...], key: StreamKey, index: NDArray[np.int64], lane: int = 0, threads: int | None = None
 ) -> NDArray[np.float64]:
     """Standard normal numbers of `shape` (frames, ...), keyed like `poisson`."""
     out = np.empty((shape[0], math.prod(shape[1:])), np.float64)
-    k0, k1 = key.words
-    numbers = frame_numbers(index)
-
-    def work(row: int) -> None:
-        fill_normal(out[row], numbers[row], lane_word(lane) | _NORMAL_TAG, k0, k1)
-
-    over_frames(work, shape[0], threads)
+    numbers, lane = frame_numbers(index), lane_word(lane) | _NORMAL_TAG
+    rows = _shares(out.shape, threads)
+    share(_fill_normal_frames, [(out[a], numbers[a], lane, key.words) for a in rows], len(rows))
     return out.reshape(shape)
+
+
+def _shares(shape: tuple[int, ...], threads: int | None) -> list[slice]:
+    """Frames for each thread: by default as many threads as there are cores and enough numbers to draw."""
+    frames, size = shape
+    if threads is None:
+        threads = min(thread_count(), frames * size // _WORTH_A_THREAD)
+    parts = max(1, min(threads, frames))
+    return [slice(frames * i // parts, frames * (i + 1) // parts) for i in range(parts)]
 
 
 def lane_word(lane: int) -> int:
