@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from scipy.special import j1
 
 from xsim.constants import wavelength, wavenumber
-from xsim.errors import RangeError, SamplingError
+from xsim.errors import SamplingError
 from xsim.matter.library import find
 from xsim.optics.pupil import annulus
 from xsim.optics.zone_plate import ZonePlate
@@ -132,14 +132,6 @@ def test_grids_that_cannot_hold_the_aperture_are_refused_with_the_pixel_needed()
         plate.probe(Grid((16, 16), 10e-9), ENERGY)
     with pytest.raises(SamplingError, match="defocus"):
         plate.probe(Grid((128, 128), 10e-9), ENERGY, defocus=1e-3)
-
-
-def test_an_order_sorting_aperture_hides_behind_the_stop_and_clears_the_first_order():
-    plate = ZonePlate(outermost_zone="25 nm", diameter="100 um", material="opaque", central_stop=0.5)
-    f = plate.focal_length(ENERGY)
-    assert plate.order_sorting_aperture(40e-6, ENERGY) == pytest.approx(0.4 * f)
-    with pytest.raises(RangeError, match="central stop"):
-        plate.order_sorting_aperture(60e-6, ENERGY)
 
 
 @pytest.mark.parametrize(

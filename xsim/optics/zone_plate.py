@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from xsim.constants import wavelength, wavenumber
-from xsim.errors import RangeError
 from xsim.model import Model
 from xsim.optics._material import find_material
 from xsim.optics.aberrations import Aberrations
@@ -126,22 +125,6 @@ class ZonePlate(Model):
         frequency cell. Raises SamplingError if the pixel is too coarse or the field too small for it.
         """
         return focus(grid, energy, self.lens(energy), defocus)
-
-    def order_sorting_aperture(self, diameter: float, energy: float) -> float:
-        """Largest distance [m] before the focus at which an aperture of `diameter` [m] passes the first order whole.
-
-        It also stops the zeroth order, which needs a central stop wider than the aperture. Raises RangeError else.
-        """
-        stop = self.central_stop * self.diameter
-        if not diameter < stop:
-            raise RangeError(
-                "the order-sorting aperture does not hide behind the central stop",
-                field="diameter",
-                value=f"{diameter:.4g} m",
-                allowed=f"< {stop:.4g} m",
-                cure="use a larger central stop or a smaller aperture",
-            )
-        return float(self.focal_length(energy) * diameter / self.diameter)
 
     def _zone_amplitude(self, energy: Any) -> tuple[Any, Any]:
         """Real and imaginary parts of the amplitude transmitted by an opaque zone."""
