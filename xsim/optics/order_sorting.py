@@ -98,7 +98,7 @@ class OrderSortingAperture(Model):
             )
 
     def halos(self, plate: ZonePlate, energy: float, defocus: float = 0.0) -> tuple[Halo, ...]:
-        """The unfocused light that passes, `defocus` [m] downstream of the focus; none if the aperture does its work."""
+        """The unfocused light that passes, on the plane `defocus` [m] downstream of the focus; none if all is well."""
         focal = float(plate.focal_length(energy))
         here, there = 1 - (self.distance - defocus) / focal, 1 + defocus / focal  # the hole and the specimen, L/f
         rim, stop = plate.diameter / 2, plate.central_stop * plate.diameter / 2
@@ -123,6 +123,6 @@ class OrderSortingAperture(Model):
         stop = plate.central_stop * plate.diameter
         return (
             f"the order-sorting aperture of {self.diameter:.4g} m passes {sum(h.share for h in found):.3g} unfocused "
-            f"photons per focused one at {energy:.6g} eV ({parts}), a halo on specimen and detector; it must be narrower "
-            f"than the central stop, {stop:.4g} m, and within a third of the focal length"
+            f"photons per focused one at {energy:.6g} eV ({parts}), a halo on specimen and detector; it must be "
+            f"narrower than the central stop, {stop:.4g} m, and within a third of the focal length"
         )
