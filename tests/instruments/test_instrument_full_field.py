@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
+from full_field_images import boxes, image, microscope
 
 from xsim.errors import SamplingError, SamplingWarning, ValidityWarning
-from xsim.instruments.full_field import FullField
 from xsim.matter.library import find
 from xsim.specimen.specimen import Specimen
-
-
-def microscope(**changes: Any) -> FullField:
-    table: dict[str, Any] = {
-        "energy": "815 eV", "field": "600 nm", "pixel": "6 nm",
-        "objective": {"outermost_zone": "15 nm", "diameter": "30 um", "thickness": "80 nm"},
-        "condenser": {"sigma": 0.38, "points": 60},
-    }  # fmt: skip
-    return FullField.model_validate({**table, **changes})
-
-
-def image(instrument: FullField, specimen: Specimen) -> np.ndarray[Any, Any]:
-    """Intensity relative to the light on the specimen, the objective's efficiency divided out."""
-    frames = instrument.frames()
-    expected = instrument.prepare(specimen).expose(frames).expected[0, 0]
-    photons = instrument.flux * instrument.exposure_time * (instrument.pixel / instrument.field) ** 2
-    return np.asarray(expected / photons / instrument.objective.efficiency(instrument.energy))
-
-
-def boxes(material: str, sides: list[str], places: list[list[str]], **more: Any) -> Specimen:
-    part = {"name": "bars", "material": material, "shape": {"kind": "box", "sides": sides}}
-    placed = {**part, "placement": {"kind": "at", "positions": places}}
-    return Specimen.from_table({"extent": ["8 um", "8 um"], "population": [placed], **more})
 
 
 def grating(half_period: float, bars: int = 25) -> Specimen:

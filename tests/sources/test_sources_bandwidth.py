@@ -62,3 +62,19 @@ def test_coherence_length_is_lambda_over_the_relative_width():
 def test_widths_beyond_reason_are_refused(wrong):
     with pytest.raises(ValidationError):
         Bandwidth(**wrong)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("turns", [0.25, 0.5, 1, 2, 3.5])
+def test_enough_lines_meet_a_response_of_that_many_turns(shape, turns):
+    spectrum = Bandwidth(relative_width=0.01, shape=shape)
+    fewer, enough, plenty = (
+        spectrum.model_copy(update={"samples": n})
+        for n in (max(2, spectrum.enough(turns) // 2), spectrum.enough(turns), 101)
+    )
+    response = [
+        weights @ np.cos(2 * np.pi * turns * (energies - 1000) / 10)
+        for energies, weights in (s.lines(1000.0) for s in (fewer, enough, plenty))
+    ]
+    assert response[1] == pytest.approx(response[2], abs=1e-3)
+    assert abs(response[0] - response[2]) > 1e-3

@@ -5,7 +5,7 @@
 S is a Gaussian or a rectangle of full width at half maximum dE about the nominal energy. The lines are the nodes of
 Gauss's quadrature for S (Hermite, Legendre): n of them are exact for every polynomial of degree 2n - 1 in E, so mean
 and variance of the spectrum are exact from two lines on, and smooth responses converge exponentially: what turns
-through one period over the width is met to 3e-4 by 9 lines of a Gaussian, to 1e-6 by 13.
+through one period over the width is met to 3e-4 by 9 lines of a Gaussian, to 1e-6 by 13 (`Bandwidth.enough`).
 
 Valid for widths of up to a tenth of the energy. The coherence length of the light is lambda E/dE. References:
 Abramowitz & Stegun, Handbook of Mathematical Functions, 25.4; Born & Wolf, Principles of Optics, ch. 7.5.8.
@@ -13,6 +13,7 @@ Abramowitz & Stegun, Handbook of Mathematical Functions, 25.4; Born & Wolf, Prin
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -61,4 +62,9 @@ class Bandwidth(Model):
 
     def coherence_length(self, energy: float) -> float:
         """Path difference lambda E/dE [m] beyond which waves no longer interfere; infinite without width."""
-        return float("inf") if self.relative_width == 0 else float(wavelength(energy) / self.relative_width)
+        return math.inf if self.relative_width == 0 else float(wavelength(energy) / self.relative_width)
+
+    def enough(self, turns: float) -> int:
+        """How many lines meet a response that turns through `turns` periods over the width, to 1e-3."""
+        turns = abs(turns)
+        return math.ceil(3 + (4 * turns + 2 * turns**2 if self.shape == "gaussian" else 2 * turns) - 1e-9)

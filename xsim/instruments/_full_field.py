@@ -1,0 +1,135 @@
+"""The full-field microscope with a specimen in it: images at each photon energy, on the camera's pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from dataclasses import field as attribute
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsim.constants import wavelength
+from xsim.exposure import Exposure, FrameTable, Illumination, Truth
+from xsim.instruments._ladder import slab_count
+from xsim.instruments._maps import by_energy, image_axes, truth_maps
+from xsim.instruments._recent import Recent
+from xsim.instruments._scan_wave import inner_band
+from xsim.instruments._thick import ThickWave
+from xsim.interaction import multislice
+from xsim.interaction.validity import structured_middle
+from xsim.optics.imaging import abbe_image
+from xsim.specimen.specimen import Specimen
+from xsim.waves.fft import fft2, fftshift, good_size, ifft2, ifftshift
+from xsim.waves.grid import Grid
+
+if TYPE_CHECKING:
+    from xsim.instruments.full_field import FullField
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class FullFieldPrepared:
+    """The specimen in slabs on the wave grid; `bins` wave pixels a side make one of the camera's."""
+
+    instrument: FullField
+    specimen: Specimen
+    slabs: multislice.Slabs
+    bins: int
+    _recent: Recent = attribute(default_factory=lambda: Recent(2))
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of working memory per frame."""
+        return 32 * self.instrument.image_grid().shape[0] ** 2
+
+    def expose(self, frames: FrameTable) -> Exposure:
+        """Expected photons (frames, 1, ny, nx); frames of equal energy share one image."""
+        instrument, grid = self.instrument, self.instrument.image_grid()
+        photons = instrument.flux * np.asarray(frames["time"], np.float64)
+        per_pixel = photons * (instrument.pixel / instrument.field) ** 2
+        expected = np.empty((len(frames), 1, *grid.shape))
+        for energy, rows in by_energy(frames):
+            image = self._recent.get(energy, lambda e=energy: self._image(e))  # type: ignore[misc]
+            expected[rows, 0] = per_pixel[rows][:, None, None] * image
+        energies = np.asarray(frames["energy"], np.float64)[:, None]
+        return Exposure(expected, energies, image_axes(grid), frames, photons)
+
+    def illuminate(self, frames: FrameTable) -> list[Illumination]:
+        """The even fluence on the field, one map per energy."""
+        field, n = self.instrument.field, self.instrument.image_grid().shape[0]
+        photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
+        grid = Grid((n, n), field / n)
+        return [
+            Illumination(energy, grid, np.full(grid.shape, float(photons[rows].sum()) / field**2))
+            for energy, rows in by_energy(frames)
+        ]
+
+    def truth(self) -> dict[str, Truth]:
+        """Thickness of each material, phase and optical density on the image's pixels."""
+        return truth_maps(self.specimen, self.instrument.image_grid(), self.instrument.energy)
+
+    def check_energy(self, energy: float) -> None:
+        """Warn where `energy` [eV] would need more slabs than the specimen was cut into."""
+        half_period = self.instrument.finest_period(energy) / 2
+        slab_count("projection" if self.slabs.count == 1 else "auto", self.specimen, energy, half_period)
+
+    def _image(self, energy: float) -> FloatArray:
+        """Photons on each of the camera's pixels over those on the specimen there, summed over the spectrum."""
+        lens = self.instrument.objective
+        energies, weights = self.instrument.bandwidth.lines(energy)
+        shares = [w * float(lens.efficiency(e)) for e, w in zip(energies, weights, strict=True)]
+        images = (share * self._line(float(e), energy) for e, share in zip(energies, shares, strict=True))
+        return np.asarray(sum(images))
+
+    def _line(self, energy: float, nominal: float) -> FloatArray:
+        """Mean intensity on each of the camera's pixels in light of `energy` [eV], the lens focused for `nominal`."""
+        instrument, slabs = self.instrument, self.slabs
+        grid = self._image_wave_grid(energy)
+        if slabs.count == 1:  # a projection acts where the particles are, whatever uniform layers lie about them
+            plane, middle = structured_middle(self.specimen), sum(slabs.z_range) / 2
+            flat = multislice.exit_wave(slabs, 1.0, energy, planes=(middle, middle))
+            wave: Any = inner_band(flat, grid.shape[0])
+        else:
+            thick = ThickWave.reduced(slabs, grid, energy)
+            plane, wave = thick.z[-1], thick.behind
+        image = abbe_image(
+            wave,
+            grid,
+            energy,
+            instrument.lens(),
+            *instrument.condenser.directions(),
+            defocus=instrument.focus_shift(energy, nominal) - plane,
+        )
+        return camera_pixels(image, grid, instrument.image_grid(), self.slabs.grid.shape[0] // self.bins)
+
+    def _image_wave_grid(self, energy: float) -> Grid:
+        """The coarsest grid over the field of the slabs that carries all that matters for the image."""
+        instrument, fine = self.instrument, self.slabs.grid
+        opening = float(instrument.objective.numerical_aperture(energy))
+        # an image of 2 NA, the light of NA (1 + sigma) that makes it, 5/3 of that inside a thick specimen
+        widest = max(2.0, (1 if self.slabs.count == 1 else 5 / 3) * (1 + instrument.condenser.sigma)) * opening
+        needed = good_size(math.ceil(fine.extent[0] * 2 * widest / float(wavelength(energy)) + 1))
+        n = min(needed, fine.shape[0])
+        return Grid((n, n), fine.extent[0] / n)
+
+
+def camera_pixels(image: FloatArray, grid: Grid, pixels: Grid, across: int) -> FloatArray:
+    """Mean of a band-limited `image` on `grid` over each of the camera's `pixels`, exact by its Fourier series.
+
+    across: how many of the camera's pixels fit across the grid, which has the same centre.
+    """
+    qy, qx = grid.frequencies()
+    width = pixels.pixel / (2 * np.pi)
+    spectrum = fftshift(fft2(ifftshift(image)) * (np.sinc(qy * width) * np.sinc(qx * width)))
+    bins = math.ceil(image.shape[0] / across)
+    fine = across * bins
+    padded = np.zeros((fine, fine), np.complex128)
+    first = fine // 2 - image.shape[0] // 2
+    inner = slice(first, first + image.shape[0])
+    padded[inner, inner] = spectrum
+    mean = fftshift(ifft2(ifftshift(padded))).real * (fine / image.shape[0]) ** 2
+    centres = fine // 2 + (np.arange(pixels.shape[0]) - pixels.shape[0] // 2) * bins
+    return np.asarray(np.maximum(mean[np.ix_(centres, centres)], 0.0))  # rounding may dip below zero in the dark

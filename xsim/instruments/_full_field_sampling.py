@@ -1,0 +1,146 @@
+"""The grid that a full-field microscope's wave needs, and the limits of its settings, told before anything runs."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xsim.errors import RangeError, SamplingError, SamplingWarning, ValidityWarning
+from xsim.interaction.validity import structured_middle
+from xsim.specimen.specimen import Specimen
+from xsim.waves.fft import good_size
+from xsim.waves.grid import Grid
+
+if TYPE_CHECKING:
+    from xsim.instruments.full_field import FullField
+
+#: samples per finest period that passes the objective: the first for which the wave is no larger than LARGE a side
+SAMPLES = {"projection": (64, 32, 16), "multislice": (8,)}
+LARGE = 2048
+#: margin round the field in outermost zone widths, against light that wraps round the periodic grid
+MARGIN = 8
+#: the largest number of samples of the wave
+MOST = 6144**2
+#: share of the condenser's light that may miss the phase ring
+MISSED = 0.01
+#: share of the objective's pupil that a phase ring may cover before it advances much of the diffracted light too
+COVERED = 0.2
+
+
+def wave_grid(instrument: FullField, slabs: int, specimen: Specimen) -> tuple[Grid, int]:
+    """The grid of the wave with its margin, and how many of its pixels make one of the camera's."""
+    pixel, lens, energy = instrument.pixel, instrument.objective, instrument.energy
+    opening = float(lens.numerical_aperture(energy)) * (1 + instrument.condenser.sigma)
+    low, high = specimen.z_range
+    spread = (high - low) * opening if slabs > 1 else 0.0
+    planes = [
+        (float(e), instrument.focus_shift(float(e), energy) - structured_middle(specimen))
+        for e in instrument.bandwidth.lines(energy)[0]
+    ]
+    reach = max(max(abs(z) * opening, lens.blur(e, z)) for e, z in planes)
+    margin = MARGIN * lens.outermost_zone + spread + 2 * reach
+    cells = good_size(instrument.image_grid().shape[0] + 2 * math.ceil(margin / pixel - 1e-6))
+    finest = instrument.finest_period(energy)
+    for samples in SAMPLES["projection" if slabs == 1 else "multislice"]:
+        bins = max(1, math.ceil(pixel / (instrument.wave_pixel or finest / samples) - 1e-9))
+        if cells * bins <= LARGE:
+            break
+    if (cells * bins) ** 2 > MOST:
+        raise SamplingError(
+            "the field needs too large a wave grid",
+            field="field",
+            value=f"{cells * bins} x {cells * bins} samples",
+            allowed=f"<= {MOST} samples",
+            cure="use a smaller field, or a larger wave_pixel",
+        )
+    return Grid((cells * bins, cells * bins), pixel / bins), bins
+
+
+def check(instrument: FullField) -> None:
+    """Raise or warn, with numbers, where the settings of a microscope do not fit each other."""
+    _check_camera(instrument)
+    _check_bandwidth(instrument)
+    _check_ring(instrument)
+
+
+def _check_camera(instrument: FullField) -> None:
+    n, period, pixel = instrument.image_grid().shape[0], instrument.finest_period(instrument.energy), instrument.pixel
+    smallest = min(instrument.detector.shape)
+    if pixel > instrument.field:
+        limit = f"<= the field, {instrument.field:.3g} m"
+        raise RangeError("pixel", field="pixel", value=f"{pixel:.3g} m", allowed=limit, cure="magnify more")
+    if n > smallest:
+        raise SamplingError(
+            "the camera is smaller than the image of the field",
+            field="field",
+            value=f"{n} pixels",
+            allowed=f"<= {smallest} pixels of the camera",
+            cure=f"use a field of {smallest * pixel:.3g} m or less, a larger pixel or camera",
+        )
+    if pixel > period / 2 * (1 + 1e-9):
+        _warn(
+            SamplingWarning,
+            f"pixel {pixel:.3g} m is coarser than half the finest period that passes, {period / 2:.3g} m: "
+            "detail aliases; magnify more",
+        )
+
+
+def _check_bandwidth(instrument: FullField) -> None:
+    """A line's phase at the rim turns through N/2 dE/E periods over the width, N the number of zones."""
+    band, lens = instrument.bandwidth, instrument.objective
+    width, limit = band.relative_width, lens.largest_bandwidth()
+    if width > limit:
+        _warn(
+            ValidityWarning,
+            f"bandwidth.relative_width {width:.3g} is above 1/N = {limit:.3g} of the objective's "
+            f"{lens.zone_count:.0f} zones: colours lie out of focus; use a narrower bandwidth or fewer, wider zones",
+        )
+    wanted = band.enough(lens.zone_count * width / 2)
+    if width and band.samples < wanted:
+        _warn(
+            SamplingWarning,
+            f"bandwidth.samples {band.samples} energies are too few for a blur of {width / limit:.3g} times the depth "
+            f"of focus; use {wanted}",
+        )
+
+
+def _check_ring(instrument: FullField) -> None:
+    """The ring must hold the direct light, leave the diffracted light alone, and shift the phase."""
+    ring = instrument.ring()
+    if ring is None:
+        return
+    inner, outer = ring.inner or 0.0, ring.outer or 0.0
+    directions, weights = instrument.condenser.directions()
+    radius = np.hypot(directions[:, 0], directions[:, 1])
+    missed = float(weights[(radius < inner * (1 - 1e-9)) | (radius > outer * (1 + 1e-9))].sum())
+    lit = f"{instrument.condenser.inner:.3g} to {instrument.condenser.sigma:.3g}"
+    if missed > MISSED:
+        _warn(
+            ValidityWarning,
+            f"phase_ring: {missed:.1%} of the condenser's light misses the ring from {inner:.3g} to {outer:.3g} of the "
+            f"aperture, at most {MISSED:.0%} should; match its inner and outer radius to the condenser's, {lit}",
+        )
+    covered = min(outer, 1.0) ** 2 - min(inner, 1.0) ** 2
+    if covered > COVERED:
+        _warn(
+            ValidityWarning,
+            f"phase_ring covers {covered:.1%} of the objective's pupil, more than {COVERED:.0%}: diffracted light is "
+            f"advanced with the direct light; use a narrower annulus, condenser (now {lit}) and ring",
+        )
+    factor = ring.factor(instrument.energy)
+    shift = math.sin(-math.atan2(factor.imag, factor.real))
+    if abs(shift) < 0.7:
+        quarter = ring.quarter_wave(instrument.energy)
+        cure = "90 deg or 270 deg" if quarter is None else f"thickness {quarter:.3g} m or {3 * quarter:.3g} m"
+        _warn(
+            ValidityWarning,
+            f"phase_ring advances the direct light by {math.degrees(-math.atan2(factor.imag, factor.real)) % 360:.0f} "
+            f"deg, which gives {abs(shift):.0%} of the phase contrast; use {cure}",
+        )
+
+
+def _warn(kind: type[Warning], text: str) -> None:
+    warnings.warn(text, kind, stacklevel=5)
