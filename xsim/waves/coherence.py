@@ -5,7 +5,8 @@
     mode j: Hermite-Gauss H_j(x sqrt(2w)) exp(-w x^2)
 
 s rms beam size, c coherence length. Modes are mutually incoherent: propagate each and add the intensities. Holds for
-quasi-monochromatic light (longitudinal coherence lambda^2/d lambda longer than the path differences). Reference:
+quasi-monochromatic light (longitudinal coherence lambda^2/d lambda longer than the path differences). The far field of
+psi(x1) psi*(x2) mu(x1 - x2) is that of the coherent wave psi, convolved with the transform of mu: `smeared`. Reference:
 Starikov & Wolf, doi 10.1364/JOSA.72.000923; Vartanyants & Singer, doi 10.1088/1367-2630/12/3/035004.
 """
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from xsim.constants import wavelength
 from xsim.errors import RangeError
+from xsim.waves.fft import fft2, fftfreq, ifft2
 
 FloatArray = NDArray[np.float64]
 
@@ -47,6 +49,20 @@ def modes(x: FloatArray, size: float, coherence: float, loss: float = 1e-3) -> t
     for j in range(2, len(shares)):
         found[j] = np.sqrt(2 / j) * u * found[j - 1] - np.sqrt((j - 1) / j) * found[j - 2]
     return found, shares
+
+
+def smeared(pattern: FloatArray, spread: tuple[float, float]) -> FloatArray:
+    """`pattern` (ny, nx) of the far field convolved with a Gaussian of rms `spread` (y, x) [pixels], periodic.
+
+    With mu(d) = exp(-d^2/2 c^2) the spread is wavelength distance/(2 pi c pixel). The transform of a pattern is the
+    autocorrelation of the wave, which mu multiplies: exact for a pattern sampled at twice the wave's width or more,
+    however small the spread.
+    """
+    transform = fft2(np.asarray(pattern, np.complex128), overwrite=True)
+    for axis, sigma in enumerate(spread):
+        q = fftfreq(pattern.shape[axis], 1.0)
+        transform *= np.exp(-0.5 * (sigma * q) ** 2).reshape((-1, 1) if axis == 0 else (1, -1))
+    return np.asarray(ifft2(transform, overwrite=True).real)
 
 
 def transverse_coherence(source_size: float, distance: float, energy: Any) -> Any:

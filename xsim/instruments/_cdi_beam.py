@@ -1,0 +1,83 @@
+"""The beam of a lensless camera: a plane wave, or a finite wave that lights a part of the specimen.
+
+    flat       a uniform plane wave within a disk: the pattern is what the specimen scatters out of it
+    gaussian   psi = (w0/w) exp(-r^2/w^2 + i k r^2/2R), w = w0 sqrt(1 + (z/z_R)^2), R = z + z_R^2/z, z_R = k w0^2/2
+    pinhole    what a plane wave becomes a distance behind a round hole
+
+w0 = FWHM / sqrt(2 ln 2) for the FWHM of the intensity at the waist. Paraxial. References: Siegman, Lasers, ch. 17;
+Born & Wolf, ch. 8.8.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsim.constants import wavelength, wavenumber
+from xsim.optics.pinhole import Pinhole
+from xsim.waves.grid import Grid
+
+if TYPE_CHECKING:
+    from xsim.instruments.cdi import Cdi
+
+#: intensity over that on the axis at which the sampled Gaussian ends
+_END = 1e-10
+#: share of the light, along one axis, inside what is called the width of a finite beam
+ENCLOSED = 0.99
+
+
+def finite(instrument: Cdi) -> bool:
+    """Whether the beam is a wave that ends, so that the specimen may be wider."""
+    return instrument.profile != "flat"
+
+
+def reach(instrument: Cdi, energy: float) -> float:
+    """Distance from the axis [m] at which a finite wave may be cut off."""
+    z, size = instrument.beam_distance, instrument.beam
+    if instrument.profile == "pinhole":
+        return float(size / 2 + 12 * wavelength(energy) * z / size)
+    return float(_width(size, z, energy) * math.sqrt(-math.log(_END) / 2))
+
+
+def wave(instrument: Cdi, grid: Grid, energy: float) -> NDArray[np.complex128]:
+    """The wave [1/m] at z = 0 (ny, nx), with one photon in all: the sum of its squares times the pixel's area is 1.
+
+    For the flat beam this is one number, the root of one photon over the disk's area.
+    """
+    if not finite(instrument):
+        return np.asarray(1 / math.sqrt(math.pi * instrument.beam**2 / 4), np.complex128)
+    if instrument.profile == "pinhole":
+        hole = Pinhole(diameter=f"{instrument.beam!r} m", distance=f"{instrument.beam_distance!r} m")
+        amplitude = hole.amplitude(grid, energy)
+    else:
+        amplitude = _gaussian(grid, instrument.beam, instrument.beam_distance, energy)
+    return np.asarray(amplitude / math.sqrt(float(np.sum(np.abs(amplitude) ** 2)) * grid.pixel**2))
+
+
+def lit_width(instrument: Cdi, grid: Grid, energy: float) -> float:
+    """Width [m] that holds `ENCLOSED` of a finite beam's light, the larger of x and y."""
+    light = np.abs(wave(instrument, grid, energy)) ** 2
+    widths = []
+    for axis in (0, 1):
+        share = np.cumsum(light.sum(axis=axis)) / light.sum()
+        low, high = np.searchsorted(share, [(1 - ENCLOSED) / 2, (1 + ENCLOSED) / 2])
+        widths.append(float(high - low + 1) * grid.pixel)
+    return max(widths)
+
+
+def _width(fwhm: float, z: float, energy: float) -> float:
+    """1/e^2 radius of the intensity [m] a distance z [m] from the waist."""
+    waist = fwhm / math.sqrt(2 * math.log(2))
+    return float(waist * math.hypot(1, z / (wavenumber(energy) * waist**2 / 2)))
+
+
+def _gaussian(grid: Grid, fwhm: float, z: float, energy: float) -> NDArray[np.complex128]:
+    k, waist = wavenumber(energy), fwhm / math.sqrt(2 * math.log(2))
+    depth = k * waist**2 / 2
+    bend = z / (z * z + depth * depth)  # 1/R
+    exponent = -1 / _width(fwhm, z, energy) ** 2 + 0.5j * k * bend
+    y, x = grid.y - grid.center[1], grid.x - grid.center[0]
+    return np.asarray(np.exp(exponent * y * y)[:, None] * np.exp(exponent * x * x)[None, :])
