@@ -144,6 +144,22 @@ class Dose:
 
 
 @dataclass(frozen=True, eq=False)
+class Reference:
+    """Frames that calibrate others: flats (light without the specimen) or darks (no light).
+
+    frames: their own table (energy, time), whose index keys their random numbers; counts: (frames, *counts axes);
+    incident: (frames,) photons of the beam during each, none of which meets the specimen.
+    """
+
+    frames: FrameTable
+    counts: Array
+    incident: Array
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+@dataclass(frozen=True, eq=False)
 class Measurement:
     """Everything recorded by one instrument in one run; knows nothing of the specimen.
 
@@ -152,6 +168,7 @@ class Measurement:
     axes: axes of one frame of counts. expected_axes: axes of one frame of `expected`.
     geometry: plain floats, strings and arrays with SI units in the key, e.g. "detector_distance [m]".
     settings: the instrument in its scenario form. truth: arrays that only scoring may see.
+    flats, darks: frames without the specimen and without light, None where none were taken.
     """
 
     name: str
@@ -169,6 +186,8 @@ class Measurement:
     seed: int
     warnings: tuple[str, ...] = ()
     truth: dict[str, Truth] = field(default_factory=dict)
+    flats: Reference | None = None
+    darks: Reference | None = None
 
     @property
     def dims(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xsim.simulate.pipeline as pipeline
+import xsim.simulate.recording as recording
 from xsim.errors import RangeError, XsimWarning
 from xsim.exposure import FrameTable, Measurement
 from xsim.simulate import Workers, simulate
@@ -100,7 +101,7 @@ def test_some_dark_frames_are_a_warning_with_their_number(monkeypatch: pytest.Mo
 
 def test_large_arrays_lie_in_scratch_and_hold_the_same_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = run()
-    monkeypatch.setattr(pipeline, "IN_MEMORY_BYTES", 100)
+    monkeypatch.setattr(recording, "IN_MEMORY_BYTES", 100)
     m = run(scratch=tmp_path)
     assert isinstance(m.counts, np.memmap)
     assert same(alone, m)

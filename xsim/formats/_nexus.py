@@ -6,6 +6,7 @@ References: NeXus manual, https://manual.nexusformat.org (NXroot, NXprocess, NXn
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,22 +106,47 @@ def stream(
     shape: the shape in the file, with the same order and number of elements as `values`.
     """
     values = values if shape is None else values.reshape(shape)
-    kind = np.dtype(dtype or values.dtype)
-    options: dict[str, Any] = {}
-    if values.size * kind.itemsize > _COMPRESS_ABOVE:
-        options = {"chunks": _chunks(values.shape, kind.itemsize), "compression": "gzip", "compression_opts": 1}
-        options["shuffle"] = True
-    made = parent.create_dataset(name, shape=values.shape, dtype=kind, **options)
-    if values.ndim == 0 or values.size == 0:
-        made[...] = values
-    else:
-        row = max(1, values[0].size * kind.itemsize)
-        unit_rows = made.chunks[0] if made.chunks else 1
-        step = max(1, _BLOCK // (row * unit_rows)) * unit_rows  # whole chunks, so that each is compressed once
-        for start in range(0, len(values), step):
-            made[start : start + step] = values[start : start + step].astype(kind, copy=False)
+    made = _empty(parent, name, values.shape, np.dtype(dtype or values.dtype))
+    _fill(made, values, 0)
     _describe(made, unit, attrs)
     return made
+
+
+def stack(
+    parent: h5py.Group, name: str, parts: list[Array], *, dtype: Any = None, unit: str = "", **attrs: Any
+) -> h5py.Dataset:
+    """Arrays of equal frames one after another in one dataset, written as `stream` does."""
+    kind = np.dtype(dtype or parts[0].dtype)
+    made = _empty(parent, name, (sum(map(len, parts)), *parts[0].shape[1:]), kind)
+    start = 0
+    for part in parts:
+        _fill(made, part, start)
+        start += len(part)
+    _describe(made, unit, attrs)
+    return made
+
+
+def _empty(parent: h5py.Group, name: str, shape: tuple[int, ...], kind: np.dtype[Any]) -> h5py.Dataset:
+    options: dict[str, Any] = {}
+    if math.prod(shape) * kind.itemsize > _COMPRESS_ABOVE:
+        options = {"chunks": _chunks(shape, kind.itemsize), "compression": "gzip", "compression_opts": 1}
+        options["shuffle"] = True
+    return parent.create_dataset(name, shape=shape, dtype=kind, **options)
+
+
+def _fill(made: h5py.Dataset, values: Array, first: int) -> None:
+    if values.ndim == 0:
+        made[...] = values
+    if values.ndim == 0 or values.size == 0:
+        return
+    row = max(1, values[0].size * made.dtype.itemsize)
+    unit_rows = made.chunks[0] if made.chunks else 1
+    step = max(1, _BLOCK // (row * unit_rows)) * unit_rows  # whole chunks, so that each is compressed once
+    start = 0
+    while start < len(values):
+        stop = min(len(values), start + step - (first + start) % unit_rows)
+        made[first + start : first + stop] = values[start:stop].astype(made.dtype, copy=False)
+        start = stop
 
 
 def _chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:

@@ -7,20 +7,40 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import h5py
 import numpy as np
 
 from xsim.errors import FileError
-from xsim.exposure import Array, Axis, Dose, FrameTable, Measurement
-from xsim.formats._nexus import group, link, put, to_json
+from xsim.exposure import Array, Axis, Dose, FrameTable, Measurement, Reference
+from xsim.formats._nexus import group, integer_type, link, put, stream, to_json
 
-_VERSION = 1
+_VERSION = 2
 
 
-def write_record(entry: h5py.Group, measurement: Measurement, counts: h5py.Dataset) -> None:
-    """Add the collection to `entry`; `counts` is the dataset that holds all counts in frame order."""
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where the dataset of a file that keeps all frames together has each: rows of the frames, flats and darks.
+
+    transposed: its images are [x, y].
+    """
+
+    frames: Array
+    flats: Array
+    darks: Array
+    transposed: bool = False
+
+
+def write_record(
+    entry: h5py.Group, measurement: Measurement, counts: h5py.Dataset, layout: Layout | None = None
+) -> None:
+    """Add the collection to `entry`.
+
+    counts: the dataset that holds all counts in frame order, or as `layout` says; without one, flats and darks are
+    written here.
+    """
     record = group(entry, "xsim", "NXcollection", record_version=_VERSION)
     for name in ("name", "kind", "counts_unit"):
         put(record, name, getattr(measurement, name))
@@ -31,15 +51,36 @@ def write_record(entry: h5py.Group, measurement: Measurement, counts: h5py.Datas
     link(record, "counts", counts)
     record.attrs["counts_shape"] = np.asarray(measurement.counts.shape, np.int64)
     record.attrs["counts_dtype"] = measurement.counts.dtype.str
-    frames = group(record, "frames", "NXcollection", order=to_json(list(measurement.frames.columns)))
-    for name, column in measurement.frames.columns.items():
-        put(frames, _safe(name), np.asarray(column), measurement.frames.units.get(name, ""), column=name)
-    put(record, "frame_number", measurement.frames.index)
+    _write_table(record, measurement.frames)
+    if layout is not None:
+        put(record, "frame_rows", layout.frames)
+        record.attrs["transposed"] = layout.transposed
+    for name, reference in (("flats", measurement.flats), ("darks", measurement.darks)):
+        if reference is not None:
+            _write_reference(record, name, reference, layout)
     _write_axes(record, "scan_axes", measurement.frames.axes)
     _write_axes(record, "detector_axes", measurement.axes)
     geometry = group(record, "geometry", "NXcollection")
     for key, value in measurement.geometry.items():
         _write_value(geometry, key, value)
+
+
+def _write_table(folder: h5py.Group, table: FrameTable) -> None:
+    frames = group(folder, "frames", "NXcollection", order=to_json(list(table.columns)))
+    for name, column in table.columns.items():
+        put(frames, _safe(name), np.asarray(column), table.units.get(name, ""), column=name)
+    put(folder, "frame_number", table.index)
+
+
+def _write_reference(record: h5py.Group, name: str, reference: Reference, layout: Layout | None) -> None:
+    folder = group(record, name, "NXcollection")
+    _write_table(folder, reference.frames)
+    put(folder, "incident", np.asarray(reference.incident, np.float64), "photons")
+    folder.attrs["counts_dtype"] = reference.counts.dtype.str
+    if layout is None:
+        stream(folder, "counts", reference.counts, dtype=integer_type(reference.counts))
+    else:
+        put(folder, "frame_rows", getattr(layout, name))
 
 
 def _write_axes(record: h5py.Group, name: str, axes: tuple[Axis, ...]) -> None:
@@ -66,22 +107,16 @@ def _safe(name: str) -> str:
 
 def read_record(record: h5py.Group) -> Measurement:
     """The Measurement of a collection written by `write_record`; counts are read into memory."""
-    if record.attrs.get("record_version") != _VERSION:
+    if record.attrs.get("record_version") not in (1, _VERSION):  # version 1 had no flats and darks
         found = str(record.attrs.get("record_version"))
         raise FileError("a record of another version", value=found, allowed=str(_VERSION), cure="run xsim again")
-    columns, units = {}, {}
-    folder = record["frames"]
-    by_name = {_text(item.attrs["column"]): item for item in folder.values()}
-    for name in json.loads(folder.attrs["order"]):
-        columns[name] = _array(by_name[name])
-        units[name] = _text(by_name[name].attrs.get("units", ""))
-    table = FrameTable(columns, units, _read_axes(record["scan_axes"]), record["frame_number"][...])
-    counts = record["counts"][...].reshape(tuple(record.attrs["counts_shape"]))
+    table = _read_table(record, _read_axes(record["scan_axes"]))
+    counts = _read_counts(record, record).reshape(tuple(record.attrs["counts_shape"]))
     return Measurement(
         name=_text(record["name"][()]),
         kind=_text(record["kind"][()]),
         frames=table,
-        counts=counts.astype(np.dtype(record.attrs["counts_dtype"]), copy=False),
+        counts=counts,
         counts_unit=_text(record["counts_unit"][()]),
         axes=_read_axes(record["detector_axes"]),
         expected=None,
@@ -92,7 +127,38 @@ def read_record(record: h5py.Group) -> Measurement:
         settings=json.loads(_text(record["settings"][()])),
         seed=int(record["seed"][()]),
         warnings=tuple(json.loads(_text(record["warnings"][()]))),
+        flats=_read_reference(record, "flats"),
+        darks=_read_reference(record, "darks"),
     )
+
+
+def _read_table(folder: h5py.Group, axes: tuple[Axis, ...]) -> FrameTable:
+    columns, units = {}, {}
+    frames = folder["frames"]
+    by_name = {_text(item.attrs["column"]): item for item in frames.values()}
+    for name in json.loads(frames.attrs["order"]):
+        columns[name] = _array(by_name[name])
+        units[name] = _text(by_name[name].attrs.get("units", ""))
+    return FrameTable(columns, units, axes, folder["frame_number"][...])
+
+
+def _read_counts(record: h5py.Group, folder: h5py.Group) -> Array:
+    """The counts of `folder`, its own or the rows of the record's that it names, in their own type and order."""
+    if "frame_rows" in folder:
+        rows = folder["frame_rows"][...]
+        whole = len(rows) and rows[-1] - rows[0] + 1 == len(rows)
+        counts = record["counts"][rows[0] : rows[-1] + 1] if whole else record["counts"][rows]
+        counts = counts.swapaxes(-1, -2) if record.attrs["transposed"] else counts
+    else:
+        counts = folder["counts"][...]
+    return np.ascontiguousarray(counts.astype(np.dtype(folder.attrs["counts_dtype"]), copy=False))
+
+
+def _read_reference(record: h5py.Group, name: str) -> Reference | None:
+    if name not in record:
+        return None
+    folder = record[name]
+    return Reference(_read_table(folder, ()), _read_counts(record, folder), folder["incident"][...])
 
 
 def _text(value: Any) -> str:

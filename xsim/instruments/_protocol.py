@@ -39,6 +39,21 @@ class Measuring(Protocol):
         ...
 
 
+@runtime_checkable
+class Calibrated(Protocol):
+    """An instrument that also records frames without the specimen and without light."""
+
+    @property
+    def flats(self) -> int:
+        """Frames without the specimen at each photon energy."""
+        ...
+
+    @property
+    def darks(self) -> int:
+        """Frames without light at each exposure time that is needed."""
+        ...
+
+
 class Instrument(Protocol):
     """A technique. A frozen pydantic model with a `kind` and a default for every field."""
 
@@ -65,4 +80,4 @@ class Instrument(Protocol):
         ...
 
 
-__all__ = ["Detector", "Instrument", "Measuring", "Prepared"]
+__all__ = ["Calibrated", "Detector", "Instrument", "Measuring", "Prepared"]

@@ -34,7 +34,7 @@ Chao et al., Nature 435, 1210 (doi 10.1038/nature03719); Hopkins, doi 10.1098/rs
 from __future__ import annotations
 
 import cmath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -62,7 +62,8 @@ class FullField(Model):
 
     flux: photons/s on the square `field` (width [m]) at the specimen. pixel: of the camera divided by the magnification
     [m]. defocus: the image shows the plane this far downstream of the specimen's middle (z = 0) [m]. phase_ring: in the
-    objective's back focal plane, its radii those of the condenser unless given; none without it.
+    objective's back focal plane, its radii those of the condenser unless given; none without it. flats, darks:
+    frames taken besides, without the specimen at each photon energy and without light.
     """
 
     kind: Literal["full_field"] = "full_field"
@@ -80,6 +81,8 @@ class FullField(Model):
     model: Ladder = "auto"
     wave_pixel: PositiveLength | None = None
     detector: ImagingDetector = Field(default_factory=Camera)
+    flats: Annotated[int, Field(ge=0, le=10_000)] = 10
+    darks: Annotated[int, Field(ge=0, le=10_000)] = 10
 
     def frames(self) -> FrameTable:
         """One image."""

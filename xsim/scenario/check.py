@@ -20,7 +20,8 @@ from xsim.scenario.build import build, located
 from xsim.scenario.mistakes import Mistake, ScenarioMistakes
 from xsim.scenario.record import finite, total
 from xsim.scenario.schema import Scenario
-from xsim.simulate.pipeline import chunk_rows, collected
+from xsim.simulate.pipeline import chunk_rows
+from xsim.simulate.recording import collected
 from xsim.specimen.specimen import Specimen
 from xsim.streams import StreamKey
 

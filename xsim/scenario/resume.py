@@ -53,7 +53,7 @@ def remember(folder: Path, scenario: Scenario, seed: int, measurement: Measureme
     state = {
         "fingerprint": _print(scenario.table(), measurement.name, seed, xsim.__version__),
         "file": file,
-        "measurement": replace(measurement, counts=np.empty(0, measurement.counts.dtype)),
+        "measurement": replace(measurement, counts=np.empty(0, measurement.counts.dtype), flats=None, darks=None),
     }
     part = folder / f".{measurement.name}.state.part"
     with open(part, "wb") as stream:
@@ -114,7 +114,8 @@ def _of_killed(folder: Path, wanted: dict[str, str]) -> dict[str, Kept]:
             state = pickle.load(stream)
         file, form = state["file"]
         if state["fingerprint"] == want and (folder / file).is_file():
-            measurement = replace(state["measurement"], counts=read_measurement(folder / file).counts)
+            read = read_measurement(folder / file)
+            measurement = replace(state["measurement"], counts=read.counts, flats=read.flats, darks=read.darks)
             kept[name] = Kept(measurement, folder / file, form)
     for stale in folder.iterdir():
         if stale.is_file() and stale.name not in {item.path.name for item in kept.values()}:

@@ -23,8 +23,9 @@ from xsim.scenario.preflight import preflight
 from xsim.scenario.result import Result, Run
 from xsim.scenario.resume import Kept, finished, remember
 from xsim.scenario.schema import Scenario
-from xsim.simulate.pipeline import collected, simulate
+from xsim.simulate.pipeline import simulate
 from xsim.simulate.pool import Workers
+from xsim.simulate.recording import collected
 
 Progress = Callable[[str, int, int], None]  # (what is being done, steps done, steps in all)
 

@@ -1,0 +1,128 @@
+"""Frames recorded chunk by chunk: exposed, read by the detector, gathered into whole arrays.
+
+Every frame's expectation depends on its own row alone and its random numbers on (stream, frame number) alone, so the
+result is the same to the bit for any chunk size and number of workers.
+"""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsim.errors import RangeError, XsimWarning
+from xsim.exposure import Exposure, FrameTable
+from xsim.streams import StreamKey
+
+if TYPE_CHECKING:
+    from xsim.instruments._protocol import Prepared
+
+#: arrays larger than this are kept in a file in `scratch`, if there is one [bytes]
+IN_MEMORY_BYTES = 512 << 20
+
+Array = NDArray[Any]
+
+
+@contextmanager
+def collected(texts: list[str]) -> Iterator[None]:
+    """Gather the warnings of xsim raised inside in `texts`; all are given again after."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", XsimWarning)
+        try:
+            yield
+        finally:
+            given = list(caught)
+            texts.extend(dict.fromkeys(str(w.message) for w in given if issubclass(w.category, XsimWarning)))
+    seen: set[str] = set()
+    for w in given:
+        if str(w.message) not in seen:
+            seen.add(str(w.message))
+            warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every worker holds."""
+
+    prepared: Prepared
+    detector: Any
+    key: StreamKey
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Some frames as the detector wrote them, their exposure and the warnings given on the way."""
+
+    counts: Array
+    exposure: Exposure
+    said: list[str]
+
+
+def record(job: Job, frames: FrameTable) -> Recorded:
+    """Expose and read some frames; the expectation comes back summed over photon groups."""
+    said: list[str] = []
+    with collected(said):
+        exposure = job.prepared.expose(frames)
+        counts = job.detector.read(exposure, job.key)
+    total = np.zeros((exposure.expected.shape[0], 1, *exposure.expected.shape[2:]), exposure.expected.dtype)
+    for group in range(exposure.expected.shape[1]):  # one after another: the same bits for any number of frames
+        total[:, 0] += exposure.expected[:, group]
+    energy = exposure.group_energy[:, :1]
+    return Recorded(counts, Exposure(total, energy, exposure.axes, exposure.frames, exposure.incident), said)
+
+
+@dataclass
+class Store:
+    """Collects the chunks of a run into whole arrays, in a file in `scratch` where they are large.
+
+    keep: whether the expectation is kept beside the counts.
+    """
+
+    frames: int
+    name: str
+    scratch: Path | None
+    keep: bool = True
+    done: int = 0
+    said: list[str] = field(default_factory=list)
+    axes: tuple[Any, ...] = ()
+    dark: int = 0  # frames in which no photon is expected
+
+    def add(self, piece: FrameTable, result: Recorded) -> None:
+        """Put the next frames where they belong."""
+        exposure, rows = result.exposure, slice(self.done, self.done + len(piece))
+        if self.done == 0:
+            self.axes = exposure.axes
+            self.counts = self._array("counts", result.counts)
+            if self.keep:
+                self.expected = self._array("expected", exposure.expected[:, 0])
+            self.incident = np.empty(self.frames)
+        self.counts[rows] = result.counts
+        if self.keep:
+            self.expected[rows] = exposure.expected[:, 0]
+        self.incident[rows] = exposure.incident
+        self.dark += int(np.sum(~np.any(exposure.expected.reshape(len(piece), -1) > 0, axis=1)))
+        self.said.extend(result.said)
+        self.done += len(piece)
+
+    def _array(self, what: str, first: Array) -> Array:
+        shape = (self.frames, *first.shape[1:])
+        if self.scratch is None or prod(shape) * first.dtype.itemsize <= IN_MEMORY_BYTES:
+            return np.empty(shape, first.dtype)
+        path = self.scratch / f".{self.name}.{what}.raw"
+        need, free = prod(shape) * first.dtype.itemsize, shutil.disk_usage(self.scratch).free
+        if need > free:
+            raise RangeError(
+                f"the {what} of all frames do not fit on the disk of the run directory",
+                value=f"{need / 1e9:.3g} GB, {shape[0]} frames of {need / shape[0]:.3g} bytes",
+                allowed=f"<= {free / 1e9:.3g} GB, what is free",
+                cure="record fewer frames or smaller ones, or choose another -o",
+            )
+        return np.memmap(path, first.dtype, "w+", shape=shape)
