@@ -332,12 +332,3 @@ def test_an_xdi_spectrum_has_its_header_and_the_logarithm_of_the_ratio(tmp_path)
     table = np.loadtxt(tmp_path / "a.xdi")
     np.testing.assert_allclose(table[:, 0], measurement.frames["energy"])
     np.testing.assert_allclose(table[:, 1], np.log(table[:, 3] / table[:, 2]), rtol=1e-8)
-
-
-def test_a_tilt_about_x_is_not_written_as_if_about_y():
-    series = synthetic.tomography()
-    object.__setattr__(series, "settings", {"scan": [{"kind": "tilts", "axis": "y"}]})
-    assert default_format(series).kind == "nxtomo"
-    object.__setattr__(series, "settings", {"scan": [{"kind": "tilts", "axis": "x"}]})
-    assert default_format(series).kind == "nexus"
-    assert "vertical" in available(series)["nxtomo"]

@@ -146,8 +146,10 @@ def _read_counts(record: h5py.Group, folder: h5py.Group) -> Array:
     """The counts of `folder`, its own or the rows of the record's that it names, in their own type and order."""
     if "frame_rows" in folder:
         rows = folder["frame_rows"][...]
-        whole = len(rows) and rows[-1] - rows[0] + 1 == len(rows)
-        counts = record["counts"][rows[0] : rows[-1] + 1] if whole else record["counts"][rows]
+        order = np.argsort(rows)  # files are read in rising order
+        first, last = int(rows[order[0]]), int(rows[order[-1]])
+        counts = record["counts"][slice(first, last + 1) if last - first + 1 == len(rows) else rows[order]]
+        counts = counts[np.argsort(order)]
         counts = counts.swapaxes(-1, -2) if record.attrs["transposed"] else counts
     else:
         counts = folder["counts"][...]

@@ -69,13 +69,6 @@ def flat(measurement: Measurement) -> Array:
     return share * np.asarray(measurement.frames["time"], np.float64)
 
 
-def optical_density(measurement: Measurement) -> Array:
-    """-ln(I/I0) (frames, ...) with at least half a photon in each element, so that dark ones stay finite."""
-    values = photons(measurement)
-    blank = flat(measurement).reshape(-1, *(1,) * (values.ndim - 1))
-    return np.asarray(-np.log(np.maximum(values, 0.5) / blank))
-
-
 def merged_repeats(measurement: Measurement, values: Array) -> tuple[Array, tuple[Axis, ...]]:
     """`values` (frames, ...) folded over the scan, repeats averaged; with the scan axes that remain."""
     folded, axes = measurement.folded(values), list(measurement.frames.axes)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from xsim.exposure import Array, Axis, Measurement
-from xsim.reconstruct._data import merged_repeats, optical_density, single_energy
+from xsim.reconstruct._data import merged_repeats, single_energy
+from xsim.reconstruct._flat_field import optical_density
 
 
 @dataclass(frozen=True, eq=False)

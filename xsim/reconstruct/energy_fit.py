@@ -22,7 +22,8 @@ import numpy as np
 from xsim.errors import FileError, RangeError
 from xsim.exposure import Array, Axis, Measurement
 from xsim.model import Model
-from xsim.reconstruct._data import counted_share, merged_repeats, optical_density, photons, refuse
+from xsim.reconstruct._data import counted_share, merged_repeats, photons, refuse
+from xsim.reconstruct._flat_field import flat_variance, optical_density
 from xsim.reconstruct._protocol import Reconstruction
 
 
@@ -55,7 +56,9 @@ class EnergyFit(Model):
         share = np.asarray(counted_share(measurement)).reshape(-1, *(1,) * (arrived.ndim - 1))
         detected, _ = merged_repeats(measurement, arrived * share)
         repeats = measurement.counts[..., None].size / max(1, density.size)
-        variance = 1 / (detected * repeats)
+        # repeats share their flats
+        own = flat_variance(measurement).reshape(-1, *(1,) * (arrived.ndim - 1))
+        variance = 1 / (detected * repeats) + merged_repeats(measurement, own)[0]
         axes = (*scan, *measurement.axes)
         if not self.materials:
             error = np.sqrt(variance)

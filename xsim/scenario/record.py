@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import xsim
-from xsim.exposure import Measurement
+from xsim.exposure import Measurement, Reference
 from xsim.scenario.schema import Scenario
 
 #: units of the numbers in `run.json`
@@ -69,8 +69,15 @@ def of_measurement(m: Measurement, file: str = "", form: str = "") -> dict[str, 
         "counts_unit": m.counts_unit,
         "beam_time": total(m.frames["time"]),
         "dose": {name: {"mean": finite(d.mean), "max": finite(d.max)} for name, d in m.dose.items()},
+        **{name: _of_reference(part) for name, part in (("flats", m.flats), ("darks", m.darks)) if part is not None},
         "warnings": list(m.warnings),
     }
+
+
+def _of_reference(reference: Reference) -> dict[str, Any]:
+    """Flats or darks: none of their photons meets the specimen."""
+    times = total(reference.frames["time"])
+    return {"frames": len(reference), "photons": total(reference.incident), "beam_time": times}
 
 
 def total(values: Any) -> float:

@@ -61,26 +61,24 @@ def simulate(
         try:
             results = pool.map(record, job, pieces)
             dose = _dose(specimen, prepared.illuminate(frames))  # while the workers are at theirs
-            for piece, result in zip(pieces, results, strict=True):
-                store.add(piece, result)
+            for done in store.gather(pieces, results):
                 if progress is not None:
-                    progress(store.done, len(frames))
+                    progress(done, len(frames))
         finally:
             if pool is not workers:
                 pool.__exit__()
         said.extend(store.said)
         said.extend(_emptiness(store, name))
         flats, darks = references(instrument, StreamKey(seed, name), scratch)
-    detector_axes = tuple(store.axes)
     return Measurement(
         name=name,
         kind=instrument.kind,
         frames=frames,
         counts=store.counts,
         counts_unit=instrument.detector.counts_unit,
-        axes=tuple(instrument.detector.counts_axes(detector_axes)),
+        axes=tuple(instrument.detector.counts_axes(store.axes)),
         expected=store.expected,
-        expected_axes=detector_axes,
+        expected_axes=store.axes,
         incident=store.incident,
         dose=dose,
         geometry=_geometry(instrument, prepared, frames),

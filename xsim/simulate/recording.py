@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
@@ -99,7 +99,7 @@ class Store:
         """Put the next frames where they belong."""
         exposure, rows = result.exposure, slice(self.done, self.done + len(piece))
         if self.done == 0:
-            self.axes = exposure.axes
+            self.axes = tuple(exposure.axes)
             self.counts = self._array("counts", result.counts)
             if self.keep:
                 self.expected = self._array("expected", exposure.expected[:, 0])
@@ -111,6 +111,12 @@ class Store:
         self.dark += int(np.sum(~np.any(exposure.expected.reshape(len(piece), -1) > 0, axis=1)))
         self.said.extend(result.said)
         self.done += len(piece)
+
+    def gather(self, pieces: list[FrameTable], results: Iterable[Recorded]) -> Iterator[int]:
+        """Add the results piece by piece; yields the number of frames done."""
+        for piece, result in zip(pieces, results, strict=True):
+            self.add(piece, result)
+            yield self.done
 
     def _array(self, what: str, first: Array) -> Array:
         shape = (self.frames, *first.shape[1:])

@@ -32,13 +32,16 @@ def references(
 ) -> tuple[Reference | None, Reference | None]:
     """The flats and the darks that `instrument` asks for (None for none), with streams below `key`."""
     core = innermost(instrument)
-    if not isinstance(core, Calibrated) or core.flats + core.darks == 0:
+    flats, darks = (core.flats, core.darks) if isinstance(core, Calibrated) else (0, 0)
+    if flats + darks == 0:
         return None, None
     empty = core.prepare(Specimen())
-    flat_table = _table(core, _flat_rows(instrument.frames()), core.flats)
-    dark_table = _table(core, _dark_rows(instrument.frames()), core.darks)
-    flats = _recorded(empty, core, flat_table, key.child("flats"), scratch)
-    return flats, _recorded(_Dark(empty), core, dark_table, key.child("darks"), scratch)
+    flat_table = _table(core, _flat_rows(instrument.frames()), flats)
+    dark_table = _table(core, _dark_rows(instrument.frames()), darks)
+    return (
+        _recorded(empty, core, flat_table, key.child("flats"), scratch),
+        _recorded(_Dark(empty), core, dark_table, key.child("darks"), scratch),
+    )
 
 
 def innermost(instrument: Any) -> Any:
