@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from xsim.constants import wavelength, wavenumber
 from xsim.errors import SamplingError
+from xsim.optics._unit_circle import unit_circle
 from xsim.optics.aberrations import Aberrations, ray_reach
 from xsim.waves.fft import fftshift, ifft2
 from xsim.waves.grid import Grid
@@ -104,20 +105,15 @@ def annulus_at(qx: Any, qy: Any, energy: float, lens: Lens, defocus: float = 0.0
 
 
 def _phase_factor(qx: Any, qy: Any, energy: float, lens: Lens, defocus: float) -> ComplexArray:
-    factor = defocus_phase(qx**2 + qy**2, energy, defocus)
+    """exp i of the phase of free flight over `defocus`, and of the aberrations."""
+    q2, k = qx**2 + qy**2, wavenumber(energy)
+    phase = np.zeros(q2.shape)
+    if defocus != 0:
+        phase = -defocus * q2 / (np.sqrt(np.maximum(k * k - q2, 0.0)) + k)
     if lens.aberrations:
-        radius = wavenumber(energy) * lens.numerical_aperture
-        factor = factor * np.exp(1j * lens.aberrations.phase(qx / radius, qy / radius))
-    return np.asarray(factor)
-
-
-def defocus_phase(q2: Any, energy: float, defocus: float) -> ComplexArray:
-    """Phase factor of free flight over `defocus` [m] at squared transverse wave vectors q2 [rad^2/m^2]."""
-    if defocus == 0:
-        return np.ones(q2.shape, np.complex128)
-    k = wavenumber(energy)
-    root = np.sqrt(np.maximum(k * k - q2, 0.0))
-    return np.asarray(np.exp(-1j * defocus * q2 / (root + k)))
+        radius = k * lens.numerical_aperture
+        phase = phase + lens.aberrations.phase(qx / radius, qy / radius)
+    return unit_circle(phase)
 
 
 def focus(grid: Grid, energy: float, lens: Lens, defocus: float = 0.0) -> ComplexArray:
