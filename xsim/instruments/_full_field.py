@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xsim.constants import wavelength
 from xsim.exposure import Exposure, FrameTable, Illumination, Truth
+from xsim.instruments._edges import Edges
 from xsim.instruments._ladder import slab_count
 from xsim.instruments._maps import by_energy, image_axes, truth_maps
 from xsim.instruments._recent import Recent
@@ -32,12 +33,16 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class FullFieldPrepared:
-    """The specimen in slabs on the wave grid; `bins` wave pixels a side make one of the camera's."""
+    """The specimen in slabs on the wave grid; `bins` wave pixels a side make one of the camera's.
+
+    edges: where a projection is averaged over finer samples.
+    """
 
     instrument: FullField
     specimen: Specimen
     slabs: multislice.Slabs
     bins: int
+    edges: Edges | None = None
     _recent: Recent = attribute(default_factory=lambda: Recent(2))
 
     @property
@@ -91,10 +96,13 @@ class FullFieldPrepared:
         if slabs.count == 1:  # a projection acts where the particles are, whatever uniform layers lie about them
             plane, middle = structured_middle(self.specimen), sum(slabs.z_range) / 2
             flat = multislice.exit_wave(slabs, 1.0, energy, planes=(middle, middle))
-            wave: Any = inner_band(flat, grid.shape[0])
+            if self.edges is not None:
+                self.edges.average(flat, energy)
+            wave: Any = _unboxed(inner_band(flat, grid.shape[0]), grid, slabs.grid.pixel)
         else:
             thick = ThickWave.reduced(slabs, grid, energy)
-            plane, wave = thick.z[-1], thick.behind
+            layers = tuple(_unboxed(one, grid, slabs.grid.pixel) for one in thick.transmissions)
+            plane, wave = thick.z[-1], replace(thick, transmissions=layers).behind
         image = abbe_image(
             wave,
             grid,
@@ -114,6 +122,14 @@ class FullFieldPrepared:
         needed = good_size(math.ceil(fine.extent[0] * 2 * widest / float(wavelength(energy)) + 1))
         n = min(needed, fine.shape[0])
         return Grid((n, n), fine.extent[0] / n)
+
+
+def _unboxed(wave: NDArray[Any], grid: Grid, sample: float) -> NDArray[Any]:
+    """`wave` (ny, nx) on `grid`, band-limited, without the damping that averaging over samples of `sample` [m] did."""
+    qy, qx = grid.frequencies()
+    width = sample / (2 * np.pi)
+    damping = (np.sinc(qy * width) * np.sinc(qx * width)).astype(wave.real.dtype)
+    return np.asarray(ifft2(fft2(wave) / damping, overwrite=True))
 
 
 def camera_pixels(image: FloatArray, grid: Grid, pixels: Grid, across: int) -> FloatArray:

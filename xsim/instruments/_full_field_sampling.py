@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from xsim.instruments.full_field import FullField
 
 #: samples per finest period that passes the objective: the first for which the wave is no larger than LARGE a side
-SAMPLES = {"projection": (64, 32, 16), "multislice": (8,)}
-LARGE = 2048
+SAMPLES = {"projection": (32, 16), "multislice": (8,)}
+LARGE = 1024
 #: margin round the field in outermost zone widths, against light that wraps round the periodic grid
 MARGIN = 8
 #: the largest number of samples of the wave

@@ -22,10 +22,11 @@ Phase contrast. `phase_ring` advances and weakens the direct light in the object
 
 Range of validity. Shift-invariant imaging (lateral colour, at most field/2 dE/E, is left out); other orders of the
 zone plate are stopped. Specimens thicker than 4 d^2/lambda, d = lambda/[2 NA (1 + sigma)], need multislice:
-`model = "auto"` chooses, and forcing "projection" then warns with the numbers. The thickness is averaged
-over samples of 1/64 to 1/16 (projection, the finest for which 2048 a side suffice) or 1/8 (multislice) of the finest
-period that passes: amplitudes at the cut-off are damped by 0.04 to 0.6 % or 2.6 %, and the edge of something opaque
-moves out by about half a sample (`wave_pixel` sets it). By default the objective is refocused at every energy; with
+`model = "auto"` chooses, and forcing "projection" then warns with the numbers. The thickness is averaged over
+samples of 1/32 or 1/16 (projection) or 1/8 (multislice) of the finest period that passes, and the damping of that
+average is taken out again; `wave_pixel` sets the sample. Where phase or loss change abruptly inside a sample of a
+projection, the transmission is averaged over 4 x 4 finer ones (`xsim.instruments._edges`): modulations of opaque
+gratings are those of Hopkins' theory to 0.001. By default the objective is refocused at every energy; with
 `focus_energy` it stays where that energy is in focus, the focal length being proportional to energy.
 References: Attwood & Sakdinawat, X-Rays and Extreme Ultraviolet Radiation (doi 10.1017/CBO9781107477629), ch. 10;
 Chao et al., Nature 435, 1210 (doi 10.1038/nature03719); Hopkins, doi 10.1098/rspa.1953.0071.
@@ -41,6 +42,7 @@ from pydantic import Field
 from xsim.constants import wavelength
 from xsim.detectors.camera import Camera
 from xsim.exposure import FrameTable
+from xsim.instruments._edges import Edges
 from xsim.instruments._full_field import FullFieldPrepared
 from xsim.instruments._full_field_sampling import check, wave_grid
 from xsim.instruments._imaging import ImagingDetector
@@ -94,7 +96,10 @@ class FullField(Model):
         half_period = self.finest_period(self.energy) / 2
         slabs = slab_count(self.model, specimen, self.energy, half_period)
         grid, bins = wave_grid(self, slabs, specimen)
-        return FullFieldPrepared(self, specimen, multislice.sample(specimen, grid, slabs), bins)
+        cut = multislice.sample(specimen, grid, slabs)
+        return FullFieldPrepared(
+            self, specimen, cut, bins, Edges.sample(specimen, cut, self.energy) if slabs == 1 else None
+        )
 
     def geometry(self) -> dict[str, Any]:
         """Pixel at the specimen, magnification and focal length."""
