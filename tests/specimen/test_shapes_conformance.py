@@ -28,6 +28,10 @@ EXACT_SLICE = {
     "icosahedron",
     "voxels",
     "atoms",
+    "prism",
+    "grating",
+    "multilayer",
+    "siemens_star",
 }
 #: bodies whose parts may overlap (balls of bonded atoms), so that they are not of uniform density
 UNEVEN = {"atoms"}

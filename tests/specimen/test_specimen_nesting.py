@@ -9,7 +9,7 @@ import pytest
 
 from xsim.matter import library
 from xsim.registry import discover
-from xsim.specimen import containment, overlap, rotations
+from xsim.specimen import overlap, piecewise, rotations
 from xsim.specimen.clearance import HOLLOW
 from xsim.specimen.layers import Layers
 from xsim.specimen.population import Population, at
@@ -30,13 +30,12 @@ def test_a_nested_part_displaces_its_host_and_never_more(inner: str, outer: str)
     child, host = discover("shapes")[inner].example(), discover("shapes")[outer].example()
     turns = rotations.random_rotations(2, rng)
     cell = Population("cell", host, library.find("protein"), library.find("water"), at(np.zeros(3), 1.0, turns[0]))
-    one = at(np.zeros(3), 1.0, turns[1])
+    # in the middle of one of the solids of which a pattern consists
+    solid, places = host.solids()[0] if piecewise.in_pieces(host) else (None, None)
+    middle = np.zeros(3) if solid is None else places.posed(cell.poses).positions[0] + turns[0] @ solid.corners.mean(0)
     # grown until its surface comes within some per cent of the host's
-    sizes = np.geomspace(0.9, 0.02, 20)
-    fits = [
-        s for s in sizes if containment.margin_inside(child, at(np.zeros(3), s, turns[1]), host, cell.poses)[0] >= 0
-    ]
-    one = at(np.zeros(3), fits[0], turns[1])
+    tries = [at(middle, s, turns[1]) for s in np.geomspace(0.9, 0.02, 12)]
+    one = next(t for t in tries if overlap.judge(child, t, host, cell.poses)[0][0] == overlap.FIRST_INSIDE)
     seed = Population("seed", child, library.find("gold"), library.find("protein"), one)
     layers = Layers.stack((library.find("water"),), (220e-9,))
     parents = overlap.resolve([cell, seed], layers, {"seed": "cell"})

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from xsim.errors import OverlapError
@@ -123,6 +123,7 @@ def test_a_crystal_of_touching_cubes_is_accepted_and_a_denser_one_refused(angle:
 
 
 @settings(max_examples=25, deadline=None)
+@example(BOX, BOX, 16)  # an edge against an edge
 @given(st.sampled_from(CONVEX), st.sampled_from(CONVEX), st.integers(0, 10**6))
 def test_bodies_are_apart_exactly_when_no_point_is_in_both(one: Any, two: Any, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -142,6 +143,7 @@ def test_bodies_are_apart_exactly_when_no_point_is_in_both(one: Any, two: Any, s
 
 
 @settings(max_examples=25, deadline=None)
+@example(ELLIPSOID, CYLINDER, 4387)  # through the wall, which is a crease of the support function
 @given(st.sampled_from(CONVEX), st.sampled_from(CONVEX), st.integers(0, 10**6))
 def test_the_margin_inside_agrees_with_the_points_of_the_surface(inner: Any, outer: Any, seed: int) -> None:
     rng = np.random.default_rng(seed)

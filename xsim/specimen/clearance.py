@@ -23,6 +23,11 @@ DIRECTIONS = 642
 HOLLOW = ("voxels", "core_shell")
 
 
+def fills_hull(shape: Any) -> bool:
+    """Whether the shape is convex: neither hollow nor a pattern with gaps."""
+    return shape.kind not in HOLLOW and not (hasattr(shape, "gaps") and shape.gaps())
+
+
 @lru_cache(maxsize=8)
 def directions(count: int = DIRECTIONS) -> FloatArray:
     """Evenly spread unit vectors (count, 3), a Fibonacci spiral."""
@@ -71,11 +76,13 @@ def distance(points: FloatArray, population: Population, row: int) -> FloatArray
 
 
 def depth(points: FloatArray, population: Population, row: int) -> FloatArray:
-    """A lower bound (n,) [m] of how deep points (n, 3) lie inside one copy of a convex body; negative outside."""
+    """A lower bound (n,) [m] of how deep points (n, 3) lie inside one convex body or pattern; negative outside."""
     shape, scale = population.shape, population.poses.scales[row]
     local = into_frame(points, population, row)
     if shape.kind == "sphere":
         return np.asarray((shape.radius - np.sqrt((local**2).sum(axis=1))) * scale, np.float64)
+    if hasattr(shape, "depth"):
+        return np.asarray(shape.depth(local) * scale, np.float64)
     return -_highest(local, *facets(shape)) * scale
 
 

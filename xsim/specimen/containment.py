@@ -7,6 +7,7 @@ descent (exact to about 1e-9 for smooth bodies). Bodies with holes (voxels, shel
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,21 +27,55 @@ def _starts(shape: Any) -> FloatArray:
     return np.concatenate([normals, axes]) if len(normals) <= 60 else axes
 
 
+@lru_cache(maxsize=64)
+def _edges(shape: Any) -> FloatArray:
+    """Directions (k, 3) in the shape's frame of a polyhedron's edges, one of each pair of opposites; none for others."""
+    normals, offsets = facets(shape)
+    if len(normals) > 60:
+        return np.zeros((0, 3))
+    corners = np.unique(np.round(shape.support(directions(642)) / shape.radius, 9), axis=0)
+    on = np.abs(corners @ normals.T - offsets / shape.radius) < 1e-7
+    shared = on.T.astype(np.int64) @ on
+    i, j = np.nonzero(np.triu(shared >= 2, 1))
+    found = np.cross(normals[i], normals[j])
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    # of u and -u the one whose first component that is not nothing is positive
+    lead = np.take_along_axis(found, np.argmax(np.abs(found) > 1e-6, axis=1)[:, None], axis=1)
+    return np.unique(np.round(found * np.sign(lead), 9), axis=0)
+
+
 def margin_inside(inner: Any, a: Poses, outer: Any, b: Poses) -> FloatArray:
     """Least distance (n,) [m] from the i-th copy of `inner` to the surface of the convex `outer`; < 0: sticks out."""
-    axes = np.concatenate([_starts(outer), directions(162)])
-    return _least(axes, b, lambda unit: farthest(outer, b, unit) - farthest(inner, a, unit))
+
+    def gap(unit: FloatArray) -> FloatArray:
+        return farthest(outer, b, unit) - farthest(inner, a, unit)
+
+    least = _least(np.concatenate([_starts(outer), directions(162)]), b, gap)
+    if outer.kind == "cylinder":  # its support has a crease across the axis, along which descent must be led
+        angle = 2 * np.pi * np.arange(48) / 48
+        ring = np.column_stack([np.cos(angle), np.sin(angle), np.zeros(48)])
+        least = np.minimum(least, _least(ring, b, gap, across=b.rotations[:, :, 2]))
+    return least
 
 
 def penetration(shape_a: Any, a: Poses, shape_b: Any, b: Poses) -> FloatArray:
     """How far (n,) [m] the i-th copies must be moved to part them; <= 0 where they are apart (hulls)."""
     own = [np.einsum("nij,kj->nki", p.rotations, _starts(s)) for s, p in ((shape_a, a), (shape_b, b))]
-    starts = np.concatenate([own[0], -own[1], np.broadcast_to(directions(162), (len(a), 162, 3))], axis=1)
+    # two polyhedra may also be parted across one edge of each
+    edges = [np.einsum("nij,kj->nki", p.rotations, _edges(s)) for s, p in ((shape_a, a), (shape_b, b))]
+    across = np.cross(edges[0][:, :, None], edges[1][:, None]).reshape(len(a), -1, 3)
+    length = np.sqrt((across**2).sum(axis=2, keepdims=True))
+    across = np.where(length > 1e-9, across / np.where(length > 1e-9, length, 1), [1.0, 0.0, 0.0])
+    everywhere = np.broadcast_to(directions(162), (len(a), 162, 3))
+    starts = np.concatenate([own[0], -own[1], across, -across, everywhere], axis=1)
     return _least(starts, None, lambda unit: farthest(shape_a, a, unit) - farthest(shape_b, b, -unit))
 
 
-def _least(starts: FloatArray, frame: Poses | None, gap: Any) -> FloatArray:
-    """Minimum over unit vectors n of n.gap(n), for each pair: best of `starts` (k, 3) or (n, k, 3), then descent."""
+def _least(starts: FloatArray, frame: Poses | None, gap: Any, across: FloatArray | None = None) -> FloatArray:
+    """Minimum over unit vectors n of n.gap(n), for each pair: best of `starts` (k, 3) or (n, k, 3), then descent.
+
+    across: axes (n, 3) that the descent stays perpendicular to.
+    """
     many = starts.shape[-2]
     value, best = np.array(np.inf), np.zeros((0, 3))
     for k in range(many):
@@ -53,6 +88,8 @@ def _least(starts: FloatArray, frame: Poses | None, gap: Any) -> FloatArray:
     for _ in range(60):
         slope = gap(best)
         slope -= (slope * best).sum(axis=1, keepdims=True) * best
+        if across is not None:
+            slope -= (slope * across).sum(axis=1, keepdims=True) * across
         length = np.sqrt((slope**2).sum(axis=1, keepdims=True))
         trial = best - step[:, None] * slope / np.where(length > 0, length, 1)
         trial /= np.sqrt((trial**2).sum(axis=1, keepdims=True))
@@ -65,7 +102,7 @@ def _least(starts: FloatArray, frame: Poses | None, gap: Any) -> FloatArray:
 
 def probe_points(shape: Any, pose: Poses) -> FloatArray:
     """Points (m, 3) [m] throughout one copy, surface included, for bodies that no support function describes."""
-    if shape.kind == "voxels":
+    if shape.kind == "voxels" or hasattr(shape, "solids"):
         rng = np.random.Generator(np.random.Philox(key=0))  # fixed: the verdict must not depend on a seed
         local = shape.surface_points(2000, rng)[0]
     else:

@@ -42,7 +42,7 @@ class PopulationDescription(Model):
     """Copies of one shape: what they are made of, how large, how many, where and how turned.
 
     host: the population that holds them (found from their positions if unsaid). core_material: what fills a hollow
-    shape such as core_shell; the core becomes a population of its own, called NAME_core.
+    shape such as core_shell, or the second material of a multilayer; it becomes a population of its own, NAME_core.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
@@ -62,7 +62,7 @@ class PopulationDescription(Model):
                 "only a hollow shape has a core to fill",
                 field="core_material",
                 value=self.shape.kind,
-                allowed="core_shell",
+                allowed="core_shell, multilayer",
                 cure="leave core_material out",
             )
         return self

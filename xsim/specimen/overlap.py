@@ -1,8 +1,8 @@
 """Which part lies in which, and the refusal of parts that overlap without one holding the other.
 
 Pairs whose bounding spheres meet are found by trees, one per octave of size. Spheres are decided exactly, convex bodies
-by GJK and support functions, bodies with holes by points. Touching is allowed to 1e-9 of the size. Every part must
-lie within one layer (or outside all of them).
+by GJK and support functions, patterns by the convex solids that fill them, bodies with holes by points. Touching is
+allowed to 1e-9 of the size. Every part must lie within one layer (or outside all of them).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.errors import OverlapError
-from xsim.specimen import containment, gjk
-from xsim.specimen.clearance import HOLLOW
+from xsim.specimen import containment, gjk, piecewise
+from xsim.specimen.clearance import HOLLOW, fills_hull
 from xsim.specimen.layers import Layers
 from xsim.specimen.population import Population, take
 from xsim.specimen.shape import Poses
@@ -141,7 +141,7 @@ def judge(shape_a: Any, a: Poses, shape_b: Any, b: Poses) -> tuple[Array, Array]
     if not len(meet):
         return verdict, amount
     one, two = take(a, meet), take(b, meet)
-    first_smaller = shape_a.radius * one.scales <= shape_b.radius * two.scales
+    first_smaller = _smaller(shape_a, one, shape_b, two)
     for chosen, small, large, code in (
         (first_smaller, (shape_a, one), (shape_b, two), FIRST_INSIDE),
         (~first_smaller, (shape_b, two), (shape_a, one), SECOND_INSIDE),
@@ -152,6 +152,14 @@ def judge(shape_a: Any, a: Poses, shape_b: Any, b: Poses) -> tuple[Array, Array]
             verdict[meet[chosen]] = np.where(found == FIRST_INSIDE, code, found)
             amount[meet[chosen]] = depth
     return verdict, amount
+
+
+def _smaller(shape_a: Any, a: Poses, shape_b: Any, b: Poses) -> NDArray[np.bool_]:
+    """Whether only the first of each pair can lie in the second: by radius, by volume if a pattern fills its host."""
+    mine, its = shape_a.radius * a.scales, shape_b.radius * b.scales
+    equal = np.abs(mine - its) <= 1e-9 * its
+    less = shape_a.volume * a.scales**3 <= shape_b.volume * b.scales**3
+    return np.asarray(np.where(equal, less, mine < its), np.bool_)
 
 
 def _shell(shape: Any, poses: Poses) -> tuple[Array, Array]:
@@ -176,11 +184,20 @@ def _balls(one: tuple[Array, Array], a: Array, two: tuple[Array, Array], b: Arra
 
 
 def _nested(inner: Any, a: Poses, outer: Any, b: Poses) -> tuple[Array, Array]:
-    """Verdicts on pairs whose hulls meet: APART, FIRST_INSIDE or OVERLAP, and depths of overlap."""
+    """Verdicts on pairs whose hulls meet, `inner` the smaller: APART, FIRST_INSIDE or OVERLAP, and how deep."""
     size = inner.radius * a.scales + outer.radius * b.scales
+    if piecewise.in_pieces(inner) or piecewise.in_pieces(outer):
+        amount = piecewise.meeting(inner, a, outer, b)  # of the hull, for a body with holes
+        verdict = np.where(amount > 0, OVERLAP, APART)
+        rest = np.flatnonzero(amount)
+        if outer.kind not in HOLLOW:
+            held = piecewise.inside(inner, take(a, rest), outer, take(b, rest))
+            verdict[rest[held]], rest = FIRST_INSIDE, rest[~held]
+        if inner.kind in HOLLOW or outer.kind in HOLLOW:
+            verdict[rest], amount[rest] = _each_by_points(inner, take(a, rest), outer, take(b, rest))
+        return verdict, amount
     if inner.kind in HOLLOW or outer.kind in HOLLOW:
-        both = [_by_points(inner, take(a, np.array([i])), outer, take(b, np.array([i]))) for i in range(len(a))]
-        return np.array([v for v, _ in both], np.int64), np.array([d for _, d in both])
+        return _each_by_points(inner, a, outer, b)
     margin = containment.margin_inside(inner, a, outer, b)
     verdict = np.where(margin >= -gjk.TOUCH * size, FIRST_INSIDE, OVERLAP)
     amount = np.zeros(len(a))
@@ -192,12 +209,18 @@ def _nested(inner: Any, a: Poses, outer: Any, b: Poses) -> tuple[Array, Array]:
     return verdict, amount
 
 
+def _each_by_points(inner: Any, a: Poses, outer: Any, b: Poses) -> tuple[Array, Array]:
+    both = [_by_points(inner, take(a, np.array([i])), outer, take(b, np.array([i]))) for i in range(len(a))]
+    return np.array([v for v, _ in both], np.int64), np.array([d for _, d in both])
+
+
 def _by_points(inner: Any, a: Poses, outer: Any, b: Poses) -> tuple[int, float]:
     """The verdict on one pair of which at least one has holes."""
     size = float(inner.radius * a.scales[0] + outer.radius * b.scales[0])
-    if hasattr(outer, "core") and containment.margin_inside(inner, a, outer.core(), b)[0] >= -gjk.TOUCH * size:
+    hollow = outer.core() if outer.kind == "core_shell" else None
+    if hollow is not None and containment.margin_inside(inner, a, hollow, b)[0] >= -gjk.TOUCH * size:
         return APART, 0.0  # in the hollow, not in the material
-    if outer.kind not in HOLLOW:  # a convex body holds whatever its hull would be held by
+    if fills_hull(outer):  # a convex body holds whatever its hull would be held by
         if containment.margin_inside(inner, a, outer, b)[0] >= -gjk.TOUCH * size:
             return FIRST_INSIDE, 0.0
     elif inner.kind not in HOLLOW:

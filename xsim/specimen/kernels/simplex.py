@@ -80,3 +80,24 @@ def sum_tetrahedra(q: Any, corners: Any, triangles: Any, volumes: Any, out: Any)
                 t[place] = value
             total += -6j * volumes[m] * _third(t)
         out[n] = total
+
+
+@njit(cache=True, nogil=True)
+def sum_triangles(q: Any, corners: Any, triangles: Any, areas: Any, out: Any) -> None:
+    """out (n,) complex = integral of exp(-i q.r) for q (n, 2) over triangles (m, 3) of corners, areas (m,) signed.
+
+    By the same theorem -2 A f[q.a, q.b, q.c].
+    """
+    t = np.empty(3)
+    for n in range(len(q)):
+        total = 0j
+        for m in range(len(triangles)):
+            for k in range(3):
+                corner = corners[triangles[m, k]]
+                value, place = q[n, 0] * corner[0] + q[n, 1] * corner[1], k
+                while place > 0 and t[place - 1] > value:
+                    t[place] = t[place - 1]
+                    place -= 1
+                t[place] = value
+            total -= 2.0 * areas[m] * _second(t, 0)
+        out[n] = total
