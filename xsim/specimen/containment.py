@@ -29,7 +29,7 @@ def _starts(shape: Any) -> FloatArray:
 
 @lru_cache(maxsize=64)
 def _edges(shape: Any) -> FloatArray:
-    """Directions (k, 3) in the shape's frame of a polyhedron's edges, one of each pair of opposites; none for others."""
+    """Directions (k, 3) in the shape's frame of a polyhedron's edges, one of each opposite pair; none for others."""
     normals, offsets = facets(shape)
     if len(normals) > 60:
         return np.zeros((0, 3))
