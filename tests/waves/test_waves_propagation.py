@@ -8,6 +8,7 @@ from scipy.special import fresnel as fresnel_integrals
 
 from xsim.constants import wavelength
 from xsim.errors import SamplingError
+from xsim.threads import use_threads as threads
 from xsim.waves import angular_spectrum
 from xsim.waves.grid import Grid
 from xsim.waves.wavefield import Wavefield
@@ -139,3 +140,18 @@ def test_two_weak_layers_lose_the_period_root_lambda_l():
     assert contrast(null) < 1e-3
     assert contrast(10 * null) == pytest.approx(1.0, rel=2e-3)
     assert contrast(null / np.sqrt(2)) == pytest.approx(1.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("tilt", [(0.0, 0.0), (3e6, -1e7)])
+@pytest.mark.parametrize("options", [{}, {"band": 0.6}, {"paraxial": True}])
+@pytest.mark.parametrize(("shape", "pixel"), [((64, 75), 5e-9), ((33, 32), 0.8e-9), ((400, 500), 10e-9)])
+def test_the_compiled_transfer_function_is_the_exact_one_rounded_once(shape, pixel, options, tilt):
+    grid, distance = Grid(shape, pixel), 3e-6
+    exact = angular_spectrum.transfer_function(grid, 520.0, distance, tilt=tilt, **options)
+    got = angular_spectrum.transfer_function(grid, 520.0, distance, tilt=tilt, dtype=np.complex64, **options)
+    assert got.dtype == np.complex64
+    assert np.max(np.abs(got - exact)) < 5e-8  # half the last bits of real and imaginary part: 4.2e-8
+    assert np.array_equal(got == 0, exact == 0)
+    with threads(1):
+        again = angular_spectrum.transfer_function(grid, 520.0, distance, tilt=tilt, dtype=np.complex64, **options)
+    assert np.array_equal(got, again)

@@ -57,8 +57,7 @@ class ThickWave:
         for step, transmission in zip(np.diff(self.z), self.transmissions[1:], strict=True):
             distance = float(f"{step:.12e}")  # equal steps differ in their last bits
             if distance not in kernels:
-                kernel = transfer_function(self.grid, self.energy, distance, tilt=tilt)
-                kernels[distance] = kernel.astype(np.complex64)
+                kernels[distance] = transfer_function(self.grid, self.energy, distance, tilt=tilt, dtype=np.complex64)
             spectrum = fft2(wave, overwrite=True)
             spectrum *= kernels[distance]
             wave = ifft2(spectrum, overwrite=True)

@@ -193,9 +193,9 @@ class _Stepper:
             if len(self.kernels) > 4:
                 self.kernels.clear()
             check_distance(self.grid, self.energy, key, self.band)
-            kernel = transfer_function(self.grid, self.energy, key, band=self.band, tilt=self.tilt)
-            single = str(wave.dtype).endswith("complex64")
-            self.kernels[key] = like(kernel, wave, np.complex64 if single else np.complex128)
+            dtype = np.complex64 if str(wave.dtype).endswith("complex64") else np.complex128
+            kernel = transfer_function(self.grid, self.energy, key, band=self.band, tilt=self.tilt, dtype=dtype)
+            self.kernels[key] = like(kernel, wave)
         return self.kernels[key]
 
     def _in_place(self, wave: NDArray[Any], kernel: NDArray[Any]) -> NDArray[Any]:

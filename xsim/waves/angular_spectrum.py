@@ -50,30 +50,35 @@ def transfer_function(
     paraxial: bool = False,
     band: float = 1.0,
     tilt: tuple[float, float] = (0.0, 0.0),
-) -> NDArray[np.complex128]:
-    """The propagator's transfer function, (ny, nx) complex128 in FFT order.
+    dtype: Any = np.complex128,
+) -> NDArray[Any]:
+    """The propagator's transfer function, (ny, nx) of `dtype` in FFT order.
 
     distance [m]; band: keep frequencies up to this fraction of Nyquist (a circle), cut the rest; tilt (qx, qy)
-    [rad/m]: carrier of a tilted plane wave that was divided out of the field, so that it stays periodic.
+    [rad/m]: carrier of a tilted plane wave that was divided out of the field, so that it stays periodic. complex64 is
+    compiled, some ten times as fast, and good to half its last bit.
     """
     qy, qx = grid.frequencies()
     mirrors = None
     if tilt == (0.0, 0.0):  # even in both frequencies: a quarter is computed and mirrored
         ny, nx = grid.shape
-        mirrors = np.ix_(np.minimum(np.arange(ny), -np.arange(ny) % ny), np.minimum(np.arange(nx), -np.arange(nx) % nx))
+        mirrors = np.minimum(np.arange(ny), -np.arange(ny) % ny), np.minimum(np.arange(nx), -np.arange(nx) % nx)
         qy, qx = qy[: ny // 2 + 1], qx[:, : nx // 2 + 1]
-    own2 = qx**2 + qy**2
-    q2 = (qx + tilt[0]) ** 2 + (qy + tilt[1]) ** 2
-    k = wavenumber(energy)
-    if paraxial:
-        kernel = np.exp(-0.5j * distance / k * q2)
+    k, cut = wavenumber(energy), band * np.pi / grid.pixel if band < 1 else np.inf
+    if np.dtype(dtype) == np.complex64:
+        from xsim.waves._transfer import single
+
+        kernel: NDArray[Any] = single(qy[:, 0], qx[0], k, distance, tilt, paraxial=paraxial, cut=cut)
     else:
-        root = np.sqrt(np.maximum(k * k - q2, 0.0))
-        kernel = np.exp(-1j * distance * q2 / (root + k))  # sqrt(k^2 - q^2) - k without cancellation
-        kernel[q2 >= k * k] = 0
-    if band < 1:
-        kernel[own2 > (band * np.pi / grid.pixel) ** 2] = 0
-    return kernel if mirrors is None else kernel[mirrors]
+        q2 = (qx + tilt[0]) ** 2 + (qy + tilt[1]) ** 2
+        if paraxial:
+            kernel = np.exp(-0.5j * distance / k * q2)
+        else:
+            root = np.sqrt(np.maximum(k * k - q2, 0.0))
+            kernel = np.exp(-1j * distance * q2 / (root + k))  # sqrt(k^2 - q^2) - k without cancellation
+            kernel[q2 >= k * k] = 0
+        kernel[qx**2 + qy**2 > cut**2] = 0
+    return kernel if mirrors is None else kernel[mirrors[0]][:, mirrors[1]]
 
 
 def propagate(
@@ -91,8 +96,8 @@ def propagate(
     check_distance(grid, energy, distance, band)
     spectrum = fft2(amplitude)
     single = str(spectrum.dtype).endswith("complex64")
-    kernel: Any = transfer_function(grid, energy, distance, paraxial=paraxial, band=band)
-    kernel = like(kernel, spectrum, np.complex64 if single else np.complex128)
+    dtype = np.complex64 if single else np.complex128
+    kernel = like(transfer_function(grid, energy, distance, paraxial=paraxial, band=band, dtype=dtype), spectrum)
     if isinstance(spectrum, np.ndarray):
         spectrum *= kernel
         return ifft2(spectrum, overwrite=True)
