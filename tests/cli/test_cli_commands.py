@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import pytest
 import xraydb
 
@@ -178,6 +179,32 @@ def test_check_foretells_what_the_run_then_does(pond: Path, capsys: pytest.Captu
         assert one["time"] > 0
     assert main(["check", str(pond)]) == 0
     assert "of memory" in capsys.readouterr().out
+
+
+def test_check_tells_the_photons_of_a_pixel_and_the_finest_period_that_passes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "lens.toml"
+    path.write_text("""title = "lens"
+[specimen]
+extent = ["1 um", "1 um"]
+[[instrument]]
+name = "txm"
+kind = "full_field"
+flux = "1e8 1/s"
+exposure_time = "1 s"
+field = "300 nm"
+pixel = "10 nm"
+objective = { outermost_zone = "30 nm", material = "opaque" }
+condenser = { sigma = 0.5, points = 20 }
+""")
+    txm = answer(capsys, "check", str(path))["instruments"]["txm"]
+    assert txm["mean_element"] == pytest.approx(1e8 / 30**2 / np.pi**2, rel=1e-4)
+    assert txm["geometry"]["finest_half_period [m]"] == pytest.approx(30e-9 / 1.5)
+    assert main(["check", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "1.126e+04 in the mean element" in said
+    assert "finest half period 20 nm" in said
 
 
 def test_show_draws_the_specimen_and_every_instrument(pond: Path, capsys: pytest.CaptureFixture[str]) -> None:

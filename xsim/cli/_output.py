@@ -57,6 +57,18 @@ def dose_text(dose: dict[str, dict[str, float | None]]) -> str:
     return ", ".join(f"{m} {prefixed(d['mean'], 'Gy')} (max {prefixed(d['max'], 'Gy')})" for m, d in dose.items())
 
 
+def geometry_text(geometry: dict[str, float | str | None]) -> str:
+    """A geometry whose keys end in their unit, "pixel [m]", in one line."""
+    return ", ".join(f"{name.split(' [')[0].replace('_', ' ')} {_value(name, v)}" for name, v in geometry.items())
+
+
+def _value(name: str, value: float | str | None) -> str:
+    unit = name.partition(" [")[2].rstrip("]")
+    if value is None or isinstance(value, str):
+        return str(value)
+    return prefixed(value, unit) if unit.isalpha() and unit != "rad" else f"{value:.4g} {unit}".rstrip()
+
+
 class Report(Protocol):
     """Called with (what is done, steps done, steps in all)."""
 

@@ -6,7 +6,7 @@ import argparse
 import warnings
 from typing import Any
 
-from xsim.cli._output import MOST_WORKERS, add_json, bytes_text, dose_text, prefixed, print_json
+from xsim.cli._output import MOST_WORKERS, add_json, bytes_text, dose_text, geometry_text, prefixed, print_json
 
 
 def add(commands: Any) -> argparse.ArgumentParser:
@@ -49,7 +49,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines += [
             f"{name} ({one['kind']}): {one['frames']} frames of {shape}",
             f"  photons  {one['incident_photons']:.4g} on the specimen, {one['expected_photons']:.4g} at the detector, "
-            f"at most {one['largest_element']:.4g} in one element of a frame",
+            f"{one['mean_element']:.4g} in the mean element of a frame, at most {one['largest_element']:.4g}",
+            f"  geometry {geometry_text(one['geometry']) or 'none'}",
             f"  dose     {dose_text(one['dose']) or 'none'}",
             f"  needs    about {bytes_text(one['memory'])} of memory, {prefixed(one['time'], 's')} to compute, "
             f"{prefixed(one['beam_time'], 's')} of beam",

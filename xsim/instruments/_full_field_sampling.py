@@ -48,6 +48,15 @@ def wave_grid(instrument: FullField, slabs: int, specimen: Specimen) -> tuple[Gr
         bins = max(1, math.ceil(pixel / (instrument.wave_pixel or finest / samples) - 1e-9))
         if cells * bins <= LARGE:
             break
+    coarsest = min(finest / 2, lens.outermost_zone / 2)  # what carries the light, and the image
+    if pixel / bins > coarsest * (1 + 1e-9):
+        raise SamplingError(
+            "the samples of the wave are too coarse for this objective and condenser",
+            field="wave_pixel",
+            value=f"{pixel / bins:.3g} m",
+            allowed=f"<= {coarsest:.3g} m",
+            cure="leave wave_pixel out, or make it smaller",
+        )
     if (cells * bins) ** 2 > MOST:
         raise SamplingError(
             "the field needs too large a wave grid",

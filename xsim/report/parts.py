@@ -135,7 +135,8 @@ def with_truth(measurement: Measurement, rows: Rows, scan_points: bool = False) 
 def telling_truth(measurement: Measurement, scan_points: bool = False) -> Picture | None:
     """A picture of the first truth map that has one: the phase of a complex wave, else its values."""
     maps = {name: truth for name, truth in measurement.truth.items() if _is_map(truth)}
-    name = next((key for key in _TELLING if key in maps), next(iter(maps), None))
+    telling = ("phase", *_TELLING) if "phase_ring_advance [rad]" in measurement.geometry else _TELLING
+    name = next((key for key in telling if key in maps), next(iter(maps), None))
     if name is None:
         return None
     truth = maps[name]

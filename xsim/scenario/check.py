@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from xsim.exposure import Dose, Exposure, FrameTable
-from xsim.instruments._protocol import Instrument, Prepared
+from xsim.instruments._protocol import Instrument, Measuring, Prepared
 from xsim.scenario.build import build, located
 from xsim.scenario.mistakes import Mistake, ScenarioMistakes
 from xsim.scenario.record import finite, total
@@ -77,12 +77,25 @@ def estimate(specimen: Specimen, instrument: Instrument, workers: int = 1) -> di
         "frame_shape": list(counts.shape[1:]),
         "incident_photons": float(np.mean([e.incident[0] for e in exposures])) * len(frames),
         "expected_photons": per_frame * len(frames),
+        "mean_element": per_frame / max(1, element[0].size),
         "largest_element": max(float(e.expected.sum(axis=1).max()) for e in exposures),
         "beam_time": total(frames["time"]),
         "dose": {name: {"mean": finite(d.mean), "max": finite(d.max)} for name, d in dose.items()},
         "memory": kept + working * workers,
         "time": seconds,
+        "geometry": _geometry(instrument, prepared),
         "warnings": list(dict.fromkeys(said)),
+    }
+
+
+def _geometry(instrument: Instrument, prepared: Prepared) -> dict[str, float | str]:
+    """The numbers and words of the geometry, without its arrays."""
+    measured = prepared.measured() if isinstance(prepared, Measuring) else {}
+    known = {**instrument.geometry(), **measured}
+    return {
+        name: value if isinstance(value, str) else finite(float(value))
+        for name, value in known.items()
+        if isinstance(value, str | int | float | np.number)
     }
 
 
