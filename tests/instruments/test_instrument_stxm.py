@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.interpolate import RegularGridInterpolator
+from scipy.ndimage import gaussian_filter
 
 from xsim.constants import wavelength
 from xsim.errors import RangeError, SamplingError, ValidityWarning
 from xsim.instruments.stxm import Stxm
 from xsim.matter.library import find
 from xsim.optics.kirkpatrick_baez import KirkpatrickBaez
+from xsim.optics.order_sorting import OrderSortingAperture
 from xsim.scans.energies import Energies
+from xsim.sources.bandwidth import Bandwidth
 from xsim.specimen.specimen import Specimen
 from xsim.waves.grid import Grid
 
@@ -57,10 +61,10 @@ def test_an_edge_is_the_running_integral_of_the_spot(optic: str) -> None:
     settings: dict[str, Any] = {"mirrors": KirkpatrickBaez().model_dump()} if optic == "mirrors" else {}
     if settings:
         settings |= {"energy": "8 keV", "field": ["1.2 um", "300 nm"], "step": "20 nm"}
-    instrument = microscope(**settings)
+    instrument = microscope(model="projection", **settings)
     edge = instrument.prepare(Specimen()).grid.pixel / 2
     half = box("gold", ["8 um", "8.9 um", "60 um"], [f"{edge - 4e-6!r} m", "0 um", "0 um"])
-    with pytest.warns(ValidityWarning, match="depth of focus") if optic == "zone_plate" else nullcontext():
+    with pytest.warns(ValidityWarning, match="projection of a specimen") if optic == "zone_plate" else nullcontext():
         found = scanned(instrument, half)
     x = instrument.frames().axes[1].values
     fine = Grid((2048, 2048), instrument.step / 5)
@@ -136,11 +140,112 @@ def test_the_spot_of_the_fluence_map_has_the_size_of_an_airy_disk() -> None:
     assert peak == pytest.approx(airy * instrument.flux * instrument.exposure_time, rel=0.01)
 
 
-def test_a_thin_specimen_out_of_focus_is_told() -> None:
-    dot = {"name": "dot", "material": "gold", "shape": {"kind": "sphere", "radius": "20 nm"}}
-    places = {"placement": {"kind": "at", "positions": [["0 nm", "0 nm", "20 um"]]}}
-    with pytest.warns(ValidityWarning, match=r"reaches 2e-05 m.*depth of focus"):
-        microscope().prepare(Specimen.from_table({"extent": ["1 um", "1 um"], "population": [dot | places]}))
+def test_a_thin_specimen_off_the_plane_of_focus_is_met_by_the_spot_as_wide_as_it_is_there() -> None:
+    def dot(z: str) -> Specimen:
+        return box("gold", ["40 nm", "40 nm", "50 nm"], ["0 nm", "0 nm", z])
+
+    there = scanned(microscope(), dot("4 um"))
+    assert there == pytest.approx(scanned(microscope(defocus="4 um"), dot("0 nm")), abs=1e-6)
+    assert (1 - there).max() < 0.5 * (1 - scanned(microscope(), dot("0 nm"))).max()
+    assert there == pytest.approx(scanned(microscope(defocus="-8 um"), dot("4 um")), abs=0.003)  # either side
+
+
+def test_a_source_blurs_the_image_as_a_gaussian_does() -> None:
+    dot = box("gold", ["40 nm", "40 nm", "50 nm"], ["10 nm", "0 nm", "0 nm"])
+    settings: dict[str, Any] = {"field": ["800 nm", "800 nm"]}
+    sharp = scanned(microscope(**settings), dot)
+    blurred = scanned(microscope(source_image=["60 nm", "25 nm"], **settings), dot)
+    sigma = np.array([25.0, 60.0]) / np.sqrt(8 * np.log(2)) / 10
+    assert blurred == pytest.approx(gaussian_filter(sharp, sigma, truncate=6), abs=2e-3)
+    assert sharp.min() < blurred.min() - 0.1
+
+
+def test_a_spectrum_averages_images_at_its_energies_each_with_its_own_focus() -> None:
+    dot = box("iron", ["60 nm", "60 nm", "60 nm"], ["0 nm", "0 nm", "0 nm"])
+    small: dict[str, Any] = {"field": ["300 nm", "300 nm"]}
+    width = {"relative_width": 0.002, "shape": "rectangular", "samples": 5}
+    with pytest.warns(ValidityWarning, match=r"limit 1/N = 0.000667"):
+        found = scanned(microscope(energy="707 eV", bandwidth=width, **small), dot)
+    lines, weights = Bandwidth.model_validate(width).lines(707.0)
+    each = [scanned(microscope(energy=f"{float(e)!r} eV", focus_energy="707 eV", **small), dot) for e in lines]
+    assert found == pytest.approx(np.tensordot(weights, each, 1), abs=1e-4)
+    assert scanned(microscope(energy="707 eV", **small), dot).min() < found.min() - 0.01
+    # no width is one energy alone, to the bit
+    none = scanned(microscope(energy="707 eV", bandwidth={"relative_width": 0.0}), dot)
+    assert np.array_equal(none, scanned(microscope(energy="707 eV"), dot))
+
+
+def test_flying_averages_over_the_step_and_drift_moves_the_picture() -> None:
+    dot = box("gold", ["40 nm", "40 nm", "50 nm"], ["10 nm", "0 nm", "0 nm"])
+    fine = scanned(microscope(step="2 nm", field=["360 nm", "100 nm"]), dot)
+    flown = scanned(microscope(step="20 nm", field=["300 nm", "100 nm"], motion={"fly": 10}), dot)
+    rows = np.arange(fine.shape[0])[fine.shape[0] // 2 % 10 :: 10]
+    # points 20 nm apart; each is the mean over the ten places on its way, 1 nm off those of the fine scan
+    middle = fine.shape[1] // 2 + 10 * (np.arange(15) - 7)
+    want = np.stack(
+        [(fine[rows, m - 5] + fine[rows, m + 5] + 2 * fine[rows, m - 4 : m + 5].sum(axis=1)) / 20 for m in middle],
+        axis=1,
+    )
+    assert flown == pytest.approx(want, abs=2e-3)
+    still = microscope(field=["300 nm", "200 nm"])
+    moving = microscope(field=["300 nm", "200 nm"], motion={"drift": ["0.4 um/s", "0 um/s"]})
+    frames = moving.frames()
+    true = moving.prepare(dot).truth()["positions"].values
+    assert true[:, 0] == pytest.approx(frames["x"] + 0.4e-6 * 1e-3 * np.arange(len(frames)), abs=1e-15)
+    seen, y = scanned(moving, dot), frames.axes[0].values
+    fine = microscope(field=["600 nm", "120 nm"], step="2 nm")
+    map_ = RegularGridInterpolator(
+        tuple(axis.values for axis in fine.frames().axes), scanned(fine, dot), method="cubic"
+    )
+    inside = (np.abs(true[:, 0]) < 290e-9) & (np.abs(true[:, 1]) < 55e-9)
+    assert inside.sum() > 100
+    assert len(y) == 20
+    assert seen.ravel()[inside] == pytest.approx(map_(true[inside][:, ::-1]), abs=2e-3)
+    assert still.frames().shape == frames.shape
+
+
+def test_jitter_keeps_commanded_positions_in_the_table_and_true_ones_in_truth() -> None:
+    dot = box("gold", ["40 nm", "40 nm", "50 nm"], ["10 nm", "0 nm", "0 nm"])
+    shaky = microscope(field=["140 nm", "140 nm"], motion={"jitter": "8 nm", "seed": 3})
+    fine = microscope(field=["200 nm", "200 nm"], step="2 nm")
+    true = shaky.prepare(dot).truth()["positions"].values
+    assert np.array_equal(shaky.frames()["x"], microscope(field=["140 nm", "140 nm"]).frames()["x"])
+    y, x = (axis.values for axis in fine.frames().axes)
+    map_ = RegularGridInterpolator((y, x), scanned(fine, dot), method="cubic")
+    assert scanned(shaky, dot).ravel() == pytest.approx(map_(true[:, ::-1]), abs=2e-3)
+
+
+def test_an_order_sorting_aperture_that_leaks_adds_a_halo_to_counts_incident_light_and_dose() -> None:
+    dot = box("gold", ["40 nm", "40 nm", "50 nm"], ["10 nm", "0 nm", "0 nm"])
+    good = {"diameter": "50 um", "distance": "500 um"}
+    plate = {"outermost_zone": "25 nm", "diameter": "150 um", "central_stop": 0.4}
+    ideal = microscope(zone_plate=plate)
+    assert np.array_equal(scanned(microscope(zone_plate=plate, order_sorting=good), dot), scanned(ideal, dot))
+    leaky = microscope(zone_plate=plate, order_sorting={"diameter": "72 um", "distance": "500 um"})
+    with pytest.warns(ValidityWarning, match="order 0"):
+        prepared = leaky.prepare(dot)
+    (halo,) = OrderSortingAperture(diameter="72 um", distance="500 um").halos(leaky.zone_plate, 700.0)
+    exposure = prepared.expose(leaky.frames())
+    assert exposure.incident == pytest.approx(1e5 * (1 + halo.share))
+    # the annulus of 60..72 um looks past the dot: its light arrives undiminished, and dims the contrast
+    clean = ideal.prepare(dot).expose(ideal.frames()).expected
+    assert exposure.expected == pytest.approx(clean + 1e5 * halo.share, rel=1e-9)
+    spot, around = prepared.illuminate(leaky.frames())
+    photons = 1e5 * len(leaky.frames())
+    assert around.fluence.sum() * around.grid.pixel**2 == pytest.approx(photons * halo.share)
+    assert spot.fluence.sum() * spot.grid.pixel**2 == pytest.approx(photons)
+    film = Specimen.from_table({"extent": ["1 um", "1 um"], "layers": [{"material": "silicon", "thickness": "200 nm"}]})
+    with pytest.warns(ValidityWarning, match="order 0"):
+        through = scanned(leaky, film)
+    assert through == pytest.approx(scanned(ideal, film))  # a film dims all orders alike
+    with pytest.raises(RangeError, match="clips the first order"):
+        microscope(zone_plate=plate, order_sorting={"diameter": "10 um", "distance": "500 um"}).prepare(dot)
+
+
+def test_parts_of_a_zone_plate_do_not_go_with_mirrors() -> None:
+    for part in ({"order_sorting": {}}, {"source_image": ["10 nm", "0 nm"]}):
+        with pytest.raises(ValueError, match="belongs to a zone plate"):
+            microscope(mirrors={}, **part)
 
 
 def test_mistakes_of_sampling_and_depth_are_told() -> None:
