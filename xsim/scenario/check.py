@@ -88,7 +88,7 @@ def estimate(specimen: Specimen, instrument: Instrument, workers: int = 1) -> di
     }
 
 
-def _geometry(instrument: Instrument, prepared: Prepared) -> dict[str, float | str]:
+def _geometry(instrument: Instrument, prepared: Prepared) -> dict[str, float | str | None]:
     """The numbers and words of the geometry, without its arrays."""
     measured = prepared.measured() if isinstance(prepared, Measuring) else {}
     known = {**instrument.geometry(), **measured}
