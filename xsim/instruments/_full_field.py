@@ -63,12 +63,12 @@ class FullFieldPrepared:
         return Exposure(expected, energies, image_axes(grid), frames, photons)
 
     def illuminate(self, frames: FrameTable) -> list[Illumination]:
-        """The even fluence on the field, one map per energy."""
+        """The fluence on the field, one map per energy: even, or the image of the source."""
         field, n = self.instrument.field, self.instrument.image_grid().shape[0]
         photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
         grid = Grid((n, n), field / n)
         return [
-            Illumination(energy, grid, np.full(grid.shape, float(photons[rows].sum()) / field**2))
+            Illumination(energy, grid, self._light(grid, energy) * (float(photons[rows].sum()) / field**2))
             for energy, rows in by_energy(frames)
         ]
 
@@ -93,32 +93,41 @@ class FullFieldPrepared:
         """Mean intensity on each of the camera's pixels in light of `energy` [eV], the lens focused for `nominal`."""
         instrument, slabs = self.instrument, self.slabs
         grid = self._image_wave_grid(energy)
+        incident = np.sqrt(self._light(grid, energy)).astype(np.float32)
         if slabs.count == 1:  # a projection acts where the particles are, whatever uniform layers lie about them
             plane, middle = structured_middle(self.specimen), sum(slabs.z_range) / 2
             flat = multislice.exit_wave(slabs, 1.0, energy, planes=(middle, middle))
             if self.edges is not None:
                 self.edges.average(flat, energy)
-            wave: Any = _unboxed(inner_band(flat, grid.shape[0]), grid, slabs.grid.pixel)
+            wave: Any = _unboxed(inner_band(flat, grid.shape[0]), grid, slabs.grid.pixel) * incident
         else:
             thick = ThickWave.reduced(slabs, grid, energy)
             layers = tuple(_unboxed(one, grid, slabs.grid.pixel) for one in thick.transmissions)
+            layers = (layers[0] * incident, *layers[1:])
             plane, wave = thick.z[-1], replace(thick, transmissions=layers).behind
         image = abbe_image(
             wave,
             grid,
             energy,
             instrument.lens(),
-            *instrument.condenser.directions(),
+            *instrument.cone().directions(),
             defocus=instrument.focus_shift(energy, nominal) - plane,
         )
         return camera_pixels(image, grid, instrument.image_grid(), self.slabs.grid.shape[0] // self.bins)
+
+    def _light(self, grid: Grid, energy: float) -> FloatArray:
+        """Intensity on the specimen over its mean on the field."""
+        instrument = self.instrument
+        aperture = instrument.objective.numerical_aperture(energy)
+        found = instrument.cone().light(grid, instrument.field, energy, aperture)
+        return np.ones(grid.shape) if found is None else found
 
     def _image_wave_grid(self, energy: float) -> Grid:
         """The coarsest grid over the field of the slabs that carries all that matters for the image."""
         instrument, fine = self.instrument, self.slabs.grid
         opening = float(instrument.objective.numerical_aperture(energy))
         # an image of 2 NA, the light of NA (1 + sigma) that makes it, 5/3 of that inside a thick specimen
-        widest = max(2.0, (1 if self.slabs.count == 1 else 5 / 3) * (1 + instrument.condenser.sigma)) * opening
+        widest = max(2.0, (1 if self.slabs.count == 1 else 5 / 3) * (1 + instrument.cone().sigma)) * opening
         needed = good_size(math.ceil(fine.extent[0] * 2 * widest / float(wavelength(energy)) + 1))
         n = min(needed, fine.shape[0])
         return Grid((n, n), fine.extent[0] / n)

@@ -33,7 +33,7 @@ COVERED = 0.2
 def wave_grid(instrument: FullField, slabs: int, specimen: Specimen) -> tuple[Grid, int]:
     """The grid of the wave with its margin, and how many of its pixels make one of the camera's."""
     pixel, lens, energy = instrument.pixel, instrument.objective, instrument.energy
-    opening = float(lens.numerical_aperture(energy)) * (1 + instrument.condenser.sigma)
+    opening = float(lens.numerical_aperture(energy)) * (1 + instrument.cone().sigma)
     low, high = specimen.z_range
     spread = (high - low) * opening if slabs > 1 else 0.0
     planes = [
@@ -70,6 +70,7 @@ def wave_grid(instrument: FullField, slabs: int, specimen: Specimen) -> tuple[Gr
 
 def check(instrument: FullField) -> None:
     """Raise or warn, with numbers, where the settings of a microscope do not fit each other."""
+    instrument.cone().check(instrument.energy, instrument.objective.numerical_aperture(instrument.energy))
     _check_camera(instrument)
     _check_bandwidth(instrument)
     _check_ring(instrument)
@@ -122,10 +123,10 @@ def _check_ring(instrument: FullField) -> None:
     if ring is None:
         return
     inner, outer = ring.inner or 0.0, ring.outer or 0.0
-    directions, weights = instrument.condenser.directions()
+    directions, weights = instrument.cone().directions()
     radius = np.hypot(directions[:, 0], directions[:, 1])
     missed = float(weights[(radius < inner * (1 - 1e-9)) | (radius > outer * (1 + 1e-9))].sum())
-    lit = f"{instrument.condenser.inner:.3g} to {instrument.condenser.sigma:.3g}"
+    lit = f"{instrument.cone().inner:.3g} to {instrument.cone().sigma:.3g}"
     if missed > MISSED:
         _warn(
             ValidityWarning,

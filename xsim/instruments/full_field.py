@@ -6,9 +6,11 @@
 Abbe's sum over the mutually incoherent points s of the condenser (a disk or annulus of radius sigma in units of the
 objective's numerical aperture); psi_s is the wave behind the specimen lit by point s, P the zone plate's pupil with
 its central stop, defocus, aberrations and phase ring, eta_1 the efficiency of its first order. An empty field gives
-I = 1 where the condenser's whole cone enters the open pupil. The light is spread evenly over the square `field`; the
-zone plate loses light behind the specimen, so the specimen's dose counts all of it. The image stands upright, on the
-specimen's scale.
+I = 1 where the condenser's whole cone enters the open pupil. The light is spread evenly over the square `field`, or,
+with `critical` illumination, as the image of the source (`xsim.optics.condenser`); the zone plate loses light behind
+the specimen, so the specimen's dose counts all of it. The image stands upright, on the specimen's scale. A hollow cone
+is given by its radii, or by a condenser zone plate: condenser = { zone_plate = { outermost_zone = "50 nm",
+central_stop = 0.8 } }.
 
 Bandwidth. The lines E_i of the spectrum (`xsim.sources.bandwidth`) add as intensities, each with its own optical
 constants, efficiency and focal length f = D dr/lambda, the microscope being focused for the nominal energy: a line dE
@@ -141,11 +143,16 @@ class FullField(Model):
 
     def finest_period(self, energy: float) -> float:
         """lambda / [NA (1 + sigma)]: nothing finer passes [m]."""
-        return float(wavelength(energy) / (self.objective.numerical_aperture(energy) * (1 + self.condenser.sigma)))
+        return float(wavelength(energy) / (self.objective.numerical_aperture(energy) * (1 + self.cone().sigma)))
 
     def ring(self) -> PhaseRing | None:
         """The phase ring with its radii."""
-        return None if self.phase_ring is None else self.phase_ring.fitted(self.condenser.inner, self.condenser.sigma)
+        cone = self.cone()
+        return None if self.phase_ring is None else self.phase_ring.fitted(cone.inner, cone.sigma)
+
+    def cone(self) -> Condenser:
+        """The condenser before this objective: its sigma and inner are known."""
+        return self.condenser.before(self.objective)
 
     def lens(self) -> Objective:
         """The objective with what stands in its back focal plane."""

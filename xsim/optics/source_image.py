@@ -32,6 +32,8 @@ FloatArray = NDArray[np.float64]
 _MOST = 4096
 #: samples per period of the finest detail that the condenser lets through
 _FINE = 4
+#: light on the field over the brightest of the source's image below which the field counts as dark
+_DARK = 1e-3
 
 
 class SourceImage(Model):
@@ -71,7 +73,7 @@ def lit_field(image: SourceImage, grid: Grid, width: float, energy: float, cone:
     fine = resolution / _FINE
     if image.shape == "gaussian":
         fine = max(fine, min(image.width) / 16)
-    needed = 2 * (image.reach() + max(grid.extent) / 2 + 8 * resolution)
+    needed = 2 * (image.reach() + max(grid.extent) + 8 * resolution)
     n = good_size(math.ceil(needed / fine))
     if n > _MOST:
         raise RangeError(
@@ -88,10 +90,15 @@ def lit_field(image: SourceImage, grid: Grid, width: float, energy: float, cone:
     )
     found = fftshift(ifft2(spectrum, overwrite=True)).real
     spline = RectBivariateSpline(own.y, own.x, found, kx=3, ky=3)
-    light = np.maximum(spline(grid.y, grid.x), 0.0)
+    rows, columns = (_periodic(x, width) for x in (grid.y, grid.x))
+    light = sum(
+        (v[:, None] * u[None, :] * np.roll(spline(np.sort(y), np.sort(x)), (np.argmin(y), np.argmin(x)), (0, 1)))
+        for v, y in rows
+        for u, x in columns
+    )
     inside = np.linspace(-width / 2, width / 2, 129)
     mean = float(np.maximum(spline((inside[1:] + inside[:-1]) / 2, (inside[1:] + inside[:-1]) / 2), 0.0).mean())
-    if not mean > 1e-6 * float(found.max()):
+    if not mean > _DARK * float(found.max()):
         raise RangeError(
             "the source's image misses the field",
             field="condenser.critical.center",
@@ -99,7 +106,22 @@ def lit_field(image: SourceImage, grid: Grid, width: float, energy: float, cone:
             allowed=f"within about {image.reach():.3g} m of the field of {width:.3g} m",
             cure="move or widen it",
         )
-    return np.asarray(light / mean)
+    return np.asarray(np.maximum(light, 0.0) / mean)
+
+
+def _periodic(x: FloatArray, width: float) -> list[tuple[FloatArray, FloatArray]]:
+    """Weights and places whose values together are periodic over evenly spaced `x` and right within `width`.
+
+    Outside, the light fades over into that a period away: a step at the grid's edge would throw fringes into the field.
+    """
+    period = len(x) * (x[1] - x[0])
+    fade = period - width  # the margins of both sides together
+    other = x - np.where(x > 0, period, -period)
+    if fade <= 1e-9 * period:
+        return [(np.ones(len(x)), x)]
+    beyond = np.clip((np.abs(x) - width / 2) / fade, 0, 1)
+    weight = np.cos(np.pi / 2 * beyond) ** 2
+    return [(weight, x), (1 - weight, other)]
 
 
 def _overlap(shift: FloatArray, cone: tuple[float, float]) -> FloatArray:
