@@ -47,8 +47,8 @@ def source_modes(probe: Any, grid: Grid, fwhm: tuple[float, float], loss: float 
     outside 0 .. 1.
     """
     _check(grid, fwhm, loss)
-    spectrum = np.asarray(fft2(ifftshift(np.asarray(probe, np.complex128))))
-    found: ComplexArray = (spectrum / math.sqrt(float(np.sum(np.abs(spectrum) ** 2))))[None]
+    spectrum = fft2(ifftshift(np.asarray(probe, np.complex128)))
+    found: Any = (spectrum / math.sqrt(float(np.sum(np.abs(spectrum) ** 2))))[None]
     qy, qx = (np.asarray(q, np.float64) for q in grid.frequencies())
     for width, q, axis in ((fwhm[0], qx[0], 2), (fwhm[1], qy[:, 0], 1)):
         if width > 0:
