@@ -9,7 +9,7 @@ the detector. So patterns are exact for the band of the object that matters, up 
 
 Positions between samples: exp(-iqd) = sum_k (2 - [k = 0]) (-i)^k J_k(q h) T_k(d/h) for |d| <= h, half a sample; the
 probes of the leading pairs (k, l) are made once, and a frame's probe is their sum with its own weights. Terms are
-kept until those left out hold 1e-4 of the probe's amplitude at most (Jacobi-Anger expansion; Abramowitz & Stegun 9.1.44).
+kept until those left out hold 1e-4 of the probe's amplitude at most (Abramowitz & Stegun 9.1.44).
 """
 
 from __future__ import annotations
