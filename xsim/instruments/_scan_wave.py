@@ -9,7 +9,7 @@ the detector. So patterns are exact for the band of the object that matters, up 
 
 Positions between samples: exp(-iqd) = sum_k (2 - [k = 0]) (-i)^k J_k(q h) T_k(d/h) for |d| <= h, half a sample; the
 probes of the leading pairs (k, l) are made once, and a frame's probe is their sum with its own weights. Terms are
-kept until those left out hold 1e-4 of the probe's amplitude at most (Abramowitz & Stegun 9.1.44).
+kept until those left out hold 1e-5 of the probe's amplitude at most (Abramowitz & Stegun 9.1.44).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from xsim.waves.grid import Grid
 FloatArray = NDArray[np.float64]
 
 #: amplitude of the terms of a shift that are left out, over that of the probe
-SHIFT_ERROR = 1e-4
+SHIFT_ERROR = 1e-5
 #: frames that share one reading of the probe's planes
 BLOCK = 8
 #: samples of a window over those of the detector, eighths, for which transforms are fast
