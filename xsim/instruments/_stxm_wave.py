@@ -38,8 +38,9 @@ ComplexArray = NDArray[np.complex64]
 
 #: frequency cells across the cone of light, which set the window; more for defocused and blurred spots
 CELLS = 48
-#: the far field reaches so many times the cone's half angle, and so many times the outermost ring
-BAND, BEYOND = 3.0, 1.25
+#: the far field reaches so many times the cone's half angle, and so many times the outermost ring; twice as far where
+#: all light is counted, whatever its angle: 4 % of a small dot is missing at 3, 0.3 % at 6
+BAND, BEYOND, ALL = 3.0, 1.25, 6.0
 #: the largest number of samples of the object, and of one window
 MOST, MOST_WINDOW = 6144**2, 1536**2
 #: the object's thickness is sampled so many times finer than the wave, as far as it fits into so many samples
@@ -259,8 +260,8 @@ def window_grid(light: Light, thick: Specimen | None) -> Grid:
     """
     instrument, energy = light.instrument, light.instrument.energy
     na, lam = light.numerical_aperture(energy), float(wavelength(energy))
-    ring = 0.0 if instrument.segments is None else instrument.segments.rings[-1]
-    finest = lam / (2 * na * max(BAND, BEYOND * ring))
+    reach = ALL if instrument.segments is None else max(BAND, BEYOND * instrument.segments.rings[-1])
+    finest = lam / (2 * na * reach)
     pixel = instrument.step / math.ceil(instrument.step / finest - 1e-9)
     if pixel < finest / math.sqrt(2):  # two transforms per point cost less than one on so fine a grid
         pixel = finest
