@@ -30,6 +30,10 @@ class Mover(Protocol):
         """What the pose is called, e.g. "tilt=12.0 deg"."""
         ...
 
+    def truth(self, inner: dict[str, Truth], energy: float, specimen: Specimen) -> dict[str, Truth]:
+        """What only scoring may know of the scan at `energy` [eV], beside the `inner` instrument's truth."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class PosedPrepared:
@@ -86,8 +90,10 @@ class PosedPrepared:
         return found
 
     def truth(self) -> dict[str, Truth]:
-        """The truth of the specimen as it was given: neither tilted nor shifted."""
-        return self.inner.prepare(self.specimen).truth()
+        """The truth of the specimen as it was given, neither tilted nor shifted, and what the scan adds to it."""
+        inner = self.inner.prepare(self.specimen).truth()
+        energy = float(self.inner.frames()["energy"][0])
+        return {**inner, **self.mover.truth(inner, energy, self.specimen)}
 
 
 def moved(specimen: Specimen, rotation: NDArray[np.float64], shift: tuple[float, float]) -> Specimen:

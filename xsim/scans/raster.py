@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.errors import ScenarioError
-from xsim.exposure import Axis, FrameTable
+from xsim.exposure import Axis, FrameTable, Truth
 from xsim.instruments._points import raster_points
 from xsim.instruments._protocol import Instrument, Prepared
 from xsim.model import Model
@@ -51,6 +51,10 @@ class Raster(Model):
     def pose_name(self, values: tuple[float, ...]) -> str:
         """None: the specimen keeps its orientation, and the dose of neighbouring fields adds up place by place."""
         return ""
+
+    def truth(self, inner: dict[str, Truth], energy: float, specimen: Specimen) -> dict[str, Truth]:
+        """Nothing that the table of frames does not tell."""
+        return {}
 
     def prepare(self, inner: Instrument, specimen: Specimen) -> Prepared:
         """The inner instrument with the specimen at each point; the first point is prepared at once."""
