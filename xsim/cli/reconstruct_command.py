@@ -46,6 +46,9 @@ def execute(arguments: argparse.Namespace) -> int:
     found = method(measurement)
     compared, why = score(arguments.run, measurement, found)
     scores = {one.name: one.numbers for one in compared}
+    shared = found.extras.get("half_set_resolution")
+    if shared is not None:
+        scores["half sets"] = {"resolution [m]": float(shared.values)}
     write(files, found, compared, _notes(arguments, measurement, method, scores))
     if arguments.json:
         told = {"method": method.kind, "title": found.title, "unit": found.unit, "shape": list(found.values.shape)}
@@ -98,8 +101,9 @@ def _free(out: Path, stem: str, force: bool) -> tuple[Path, Path]:
 def score(run: Path, measurement: Measurement, found: Reconstruction) -> tuple[list[Comparison], str]:
     """The comparisons with the run's truth, or none and why."""
     from xsim.errors import FileError
-    from xsim.formats.truth import read_truth
+    from xsim.formats.truth import read_particles, read_truth
     from xsim.metrics.against_truth import Estimate, compare
+    from xsim.metrics.labels import compare_labels
     from xsim.units import as_float
 
     path = run / "truth.h5"
@@ -118,9 +122,12 @@ def score(run: Path, measurement: Measurement, found: Reconstruction) -> tuple[l
         None if spread is None else spread.values,
     )
     try:
-        return compare(estimate, read_truth(path, measurement.name)), ""
+        compared = compare(estimate, read_truth(path, measurement.name))
     except FileError as error:
         return [], str(error)
+    labels = found.extras.get("labels")
+    seen = None if labels is None else compare_labels(labels.values, read_particles(path), found.axes)
+    return compared + ([] if seen is None else [seen]), ""
 
 
 def write(files: tuple[Path, Path], found: Reconstruction, compared: list[Comparison], notes: dict[str, Any]) -> None:

@@ -93,5 +93,11 @@ def read_truth(path: Path | str, instrument: str) -> dict[str, Truth]:
     return found
 
 
+def read_particles(path: Path | str) -> dict[str, Array]:
+    """The particle table of the specimen, column by column, lengths in metres."""
+    with h5py.File(path) as file:
+        return {name: _values(column) for name, column in file["particles/table"].items()}
+
+
 def _values(dataset: h5py.Dataset) -> Array:
     return dataset.asstr()[...].astype(str) if h5py.check_string_dtype(dataset.dtype) else dataset[...]

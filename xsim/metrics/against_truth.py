@@ -51,7 +51,8 @@ class Comparison:
 def compare(estimate: Estimate, truths: dict[str, Truth]) -> list[Comparison]:
     """Every comparison that the truth allows. Raises FileError if it holds nothing of what is estimated."""
     what = estimate.estimates
-    special = {"object": _object, "exit_wave-1": _exit_wave, "cross_section": _curve, "optical_density": _density}
+    special = {"object": _object, "exit_wave-1": _exit_wave, "cross_section": _curve, "optical_density": _density,
+               "attenuation": _volume}  # fmt: skip
     found = special.get(what, _named)(estimate, truths)
     if not found:
         have = ", ".join(truths) or "nothing"
@@ -111,6 +112,18 @@ def _density(estimate: Estimate, truths: dict[str, Truth]) -> list[Comparison]:
         k = int(np.argmin(np.abs(np.asarray(axes[0].values, np.float64) - estimate.energy)))
         values, axes, error = values[k], axes[1:], None if error is None else error[k]
     return [] if len(axes) != 2 else [_map(name, values, axes, truth, error)]
+
+
+def _volume(estimate: Estimate, truths: dict[str, Truth]) -> list[Comparison]:
+    """A volume of attenuation against the true one, and what it makes of the projection along the beam."""
+    found = _density(estimate, truths)
+    if "attenuation" in truths:
+        truth = truths["attenuation"]
+        mine, its, shared = common(estimate.axes, truth.axes)
+        a, b = np.asarray(estimate.values, np.float64)[mine], np.asarray(truth.values, np.float64)[its]
+        numbers = _line(a, b) | _resolution(a, b, spacing(shared[-1]))
+        found.append(Comparison("attenuation", a, b, shared, truth.unit, numbers))
+    return found
 
 
 def _curve(estimate: Estimate, truths: dict[str, Truth]) -> list[Comparison]:

@@ -1,4 +1,4 @@
-"""What the reconstructions of a tilt series share: projections of the attenuation, angles, and the volume's axes.
+"""What the reconstructions of a tilt series share: projections of the attenuation, angles, the volume and its labels.
 
 A tilt a turns the specimen about y, (x, z) -> (x cos a + z sin a, ...), or about x, (y, z) -> (y cos a - z sin a, ...)
 (right-handed). A slice is reconstructed as an image [z, s], s the coordinate across the axis; scikit-image projects at
@@ -8,14 +8,21 @@ pixel n//2, as that of xsim does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
-from xsim.exposure import Array, Axis, Measurement
-from xsim.reconstruct._data import merged_repeats, single_energy
+from xsim.exposure import Array, Axis, Measurement, Truth
+from xsim.metrics.frc import ring_correlation
+from xsim.model import Model
+from xsim.reconstruct._data import merged_repeats, refuse, single_energy
 from xsim.reconstruct._flat_field import optical_density
+from xsim.reconstruct._labels import find_labels
+from xsim.reconstruct._protocol import Reconstruction
+from xsim.units import PositiveLength
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +34,84 @@ class Projections:
     pixel: float
     about: str  #: "y" or "x"
     axes: tuple[Axis, Axis]  #: y, x of the projections
+
+    def half(self, number: int) -> Projections:
+        """Every other tilt by angle, beginning with the first (0) or the second (1)."""
+        rows = np.sort(np.argsort(self.theta, kind="stable")[number::2])
+        return replace(self, values=self.values[rows], theta=self.theta[rows])
+
+
+#: a method's slices (along, z, across) [1/m] and its curves over the iterations
+Slices = tuple[Array, dict[str, Array]]
+
+
+class Tomography(Model):
+    """The knobs that all methods share.
+
+    alignment: "reprojection" finds where each projection really lies and puts it right. halves: reconstruct from every
+    other tilt too, twice, for the Fourier shell correlation. labels: look for small strong particles of about
+    label_radius [m] (None: as small as can be told), above label_threshold standard deviations of the volume's noise.
+    """
+
+    techniques: ClassVar[tuple[str, ...]] = ("full_field",)
+    alignment: Literal["none", "reprojection"] = "none"
+    halves: bool = True
+    labels: bool = True
+    label_radius: PositiveLength | None = None
+    label_threshold: Annotated[float, Field(gt=0)] = 6.0
+
+    def accepts(self, measurement: Measurement) -> str:
+        """Why it cannot reconstruct this measurement; empty if it can."""
+        return objection(measurement)
+
+    @abstractmethod
+    def slices(self, data: Projections) -> Slices:
+        """Slices (along, z, across) [1/m] of the projections, and curves over the iterations."""
+
+    def __call__(self, measurement: Measurement) -> Reconstruction:
+        """The volume with its labels. Raises FileError if this is not a tilt series at one energy."""
+        kind = str(getattr(self, "kind", "tomography"))
+        refuse(measurement, kind, self.accepts(measurement))
+        data, extras = projections(measurement), {}
+        if self.alignment == "reprojection":
+            from xsim.reconstruct._alignment import aligned
+
+            data, shifts = aligned(data)
+            tilt = Axis("tilt", np.radians(data.theta if data.about == "x" else -data.theta), "rad")
+            extras["alignment"] = Truth(shifts, (tilt, Axis("component", np.array(["along", "across"]))), "m")
+        found, history = self.slices(data)
+        values, axes = volume(data, found)
+        extras |= self._halves(data) | self._labels(values, axes, data.pixel)
+        title = f"attenuation by {kind}"
+        return Reconstruction(values, axes, "1/m", title, "attenuation", history=history, extras=extras)
+
+    def _halves(self, data: Projections) -> dict[str, Truth]:
+        """Shell correlation of two volumes from every other tilt each, and the half period that they share."""
+        if not self.halves or len(data.theta) < 8:
+            return {}
+        first, second = (self.slices(data.half(number))[0] for number in (0, 1))
+        found = ring_correlation(first, second, data.pixel)
+        frequency = Axis("frequency", found.frequency, "1/m")
+        extras = {
+            "shell_correlation": Truth(found.correlation, (frequency,)),
+            "half_bit": Truth(found.half_bit, (frequency,)),
+        }
+        resolution = found.resolution()
+        if resolution is not None:
+            extras["half_set_resolution"] = Truth(np.array(resolution), (), "m")
+        return extras
+
+    def _labels(self, values: Array, axes: tuple[Axis, ...], pixel: float) -> dict[str, Truth]:
+        if not self.labels:
+            return {}
+        places, strength = find_labels(values, (self.label_radius or 0.0) / pixel, self.label_threshold)
+        start = np.array([float(axis.values[0]) for axis in axes])
+        metres = (start + places * pixel)[:, ::-1]  # x, y, z
+        number, component = Axis("label", np.arange(len(places))), Axis("component", np.array(["x", "y", "z"]))
+        return {
+            "labels": Truth(metres, (number, component), "m"),
+            "label_strength": Truth(strength, (number,)),
+        }
 
 
 def objection(measurement: Measurement) -> str:
@@ -55,12 +140,11 @@ def projections(measurement: Measurement) -> Projections:
     return Projections(values, -angle, pixel, about, (y, x))
 
 
-def volume(data: Projections, slice_of: Callable[[Array], Array]) -> tuple[Array, tuple[Axis, Axis, Axis]]:
-    """The volume [z, y, x] of slices [z, across] made from sinograms (across, tilts), and its axes [m]."""
-    slices = np.stack([slice_of(np.ascontiguousarray(data.values[:, i].T)) for i in range(data.values.shape[1])])
+def volume(data: Projections, slices: Array) -> tuple[Array, tuple[Axis, Axis, Axis]]:
+    """The volume [z, y, x] of slices (along, z, across), and its axes [m]."""
     n = slices.shape[1]
     z = Axis("z", (np.arange(n) - n // 2) * data.pixel, "m")
-    # slices: (along, z, across); along is y for an axis along y, x for one along x
+    # along is y for an axis along y, x for one along x
     found = slices.transpose(1, 0, 2) if data.about == "y" else slices.transpose(1, 2, 0)
     return found.astype(np.float32), (z, *data.axes)
 

@@ -13,43 +13,33 @@ scikit-image, doi 10.7717/peerj.453.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
-from xsim.exposure import Array, Measurement
-from xsim.model import Model
-from xsim.reconstruct._data import refuse
-from xsim.reconstruct._protocol import Reconstruction
-from xsim.reconstruct._tomogram import angle_weights, objection, projections, volume
+from xsim.exposure import Array
+from xsim.reconstruct._tomogram import Projections, Slices, Tomography, angle_weights
 
 
-class Fbp(Model):
+class Fbp(Tomography):
     """Filtered back projection of a tilt series. window: apodises the ramp filter against noise."""
 
     kind: Literal["fbp"] = "fbp"
-    techniques: ClassVar[tuple[str, ...]] = ("full_field",)
     window: Literal["ramp", "shepp-logan", "cosine", "hamming", "hann"] = "ramp"
 
-    def accepts(self, measurement: Measurement) -> str:
-        """Why it cannot reconstruct this measurement; empty if it can."""
-        return objection(measurement)
-
-    def __call__(self, measurement: Measurement) -> Reconstruction:
-        """The volume. Raises FileError if this is not a tilt series at one energy."""
+    def slices(self, data: Projections) -> Slices:
+        """One slice after another."""
         from skimage.transform import iradon
 
-        refuse(measurement, self.kind, self.accepts(measurement))
-        data = projections(measurement)
         weights = angle_weights(data.theta)
-
-        def slice_of(sinogram: Array) -> Array:
+        found = []
+        for along in range(data.values.shape[1]):
+            sinogram = np.ascontiguousarray(data.values[:, along].T)
             padded, before = square(sinogram * weights)
             image = iradon(padded, theta=data.theta, filter_name=self.window, circle=True)
-            return np.asarray(image[before : before + len(sinogram), before : before + len(sinogram)] / data.pixel)
-
-        values, axes = volume(data, slice_of)
-        return Reconstruction(values, axes, "1/m", "attenuation by filtered back projection", "optical_density")
+            n = len(sinogram)
+            found.append(image[before : before + n, before : before + n] / data.pixel)
+        return np.stack(found), {}
 
 
 def square(sinogram: Array) -> tuple[Array, int]:

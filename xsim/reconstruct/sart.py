@@ -10,50 +10,35 @@ References: Andersen & Kak, Ultrasonic Imaging 6, 81 (1984), doi 10.1016/0161-73
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
-from xsim.exposure import Array, Measurement
-from xsim.model import Model
-from xsim.reconstruct._data import refuse
-from xsim.reconstruct._protocol import Reconstruction
-from xsim.reconstruct._tomogram import objection, projections, volume
+from xsim.reconstruct._tomogram import Projections, Slices, Tomography
 
 
-class Sart(Model):
+class Sart(Tomography):
     """Algebraic reconstruction of a tilt series. positive: no attenuation below zero."""
 
     kind: Literal["sart"] = "sart"
-    techniques: ClassVar[tuple[str, ...]] = ("full_field",)
     iterations: Annotated[int, Field(ge=1, le=1000)] = 2
     relaxation: Annotated[float, Field(gt=0, lt=2)] = 0.15
     positive: bool = True
 
-    def accepts(self, measurement: Measurement) -> str:
-        """Why it cannot reconstruct this measurement; empty if it can."""
-        return objection(measurement)
-
-    def __call__(self, measurement: Measurement) -> Reconstruction:
-        """The volume, with the root mean square change of each iteration. Raises FileError as `fbp` does."""
+    def slices(self, data: Projections) -> Slices:
+        """One slice after another, with the root mean square change of each iteration."""
         from skimage.transform import iradon_sart
 
-        refuse(measurement, self.kind, self.accepts(measurement))
-        data = projections(measurement)
-        changes = np.zeros(self.iterations)
-
-        def slice_of(sinogram: Array) -> Array:
-            clip = (0.0, np.inf) if self.positive else None
+        changes, found = np.zeros(self.iterations), []
+        clip = (0.0, np.inf) if self.positive else None
+        for along in range(data.values.shape[1]):
+            sinogram = np.ascontiguousarray(data.values[:, along].T)
             image: Any = None
             for number in range(self.iterations):
                 new = iradon_sart(sinogram, theta=data.theta, image=image, relaxation=self.relaxation, clip=clip)
                 changes[number] += float(np.mean((new - (0 if image is None else image)) ** 2))
                 image = new
-            return np.asarray(image / data.pixel)
-
-        values, axes = volume(data, slice_of)
+            found.append(image / data.pixel)
         change = np.sqrt(changes / data.values.shape[1]) / data.pixel
-        return Reconstruction(
-            values, axes, "1/m", "attenuation by SART", "optical_density", history={"rms change [1/m]": change}
-        )
+        return np.stack(found), {"rms change [1/m]": change}

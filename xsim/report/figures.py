@@ -121,6 +121,8 @@ def _draw_picture(place: _Place, panel: Picture) -> None:
         spine.set(linewidth=0.6, color="#555")
     note = f"  (mean of {bins}×{bins} pixels)" if bins > 1 else ""
     axes.set_title(panel.title + note, fontsize=10, loc="left", pad=6)
+    if panel.rings is not None:
+        axes.plot(panel.rings[0] / bins, panel.rings[1] / bins, "o", ms=8, mfc="none", mec="white", mew=0.9)
     if panel.points is not None:
         axes.plot(panel.points[0] / bins, panel.points[1] / bins, "o", ms=3.2, color="#ff7f2a", mec="white", mew=0.4)
     if panel.pixel is not None:

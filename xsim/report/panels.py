@@ -14,7 +14,8 @@ class Picture:
     """An image [y, x]. pixel: (y, x) size in `length_unit` ("m", "rad/m") for the scale bar, or None.
 
     scale: "linear", "log" (not positive values take the lowest colour) or "symmetric" (zero in the middle).
-    limits: (low, high) of the colours, found from the values if None. points: (x, y) marks in array indices.
+    limits: (low, high) of the colours, found from the values if None. points: (x, y) marks in array indices; rings: the
+    same as open circles.
     """
 
     values: Array
@@ -26,6 +27,7 @@ class Picture:
     colours: str = "viridis"
     limits: tuple[float, float] | None = None
     points: tuple[Array, Array] | None = None
+    rings: tuple[Array, Array] | None = None
 
 
 @dataclass(frozen=True, eq=False)

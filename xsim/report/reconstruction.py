@@ -9,16 +9,15 @@ from xsim.metrics.against_truth import Comparison
 from xsim.reconstruct._protocol import Reconstruction
 from xsim.report.figures import colour_limits
 from xsim.report.panels import Curves, Line, Panel, Picture
-from xsim.report.parts import axes_pixel
-
-Rows = list[list[Panel]]
+from xsim.report.parts import Rows, axes_pixel
+from xsim.report.volume import is_volume, volume_rows
 
 
 def rows(found: Reconstruction, compared: list[Comparison]) -> Rows:
     """A row for each comparison (reconstruction, truth), or the reconstruction alone; and its history."""
-    shown: Rows = [_pair(one) for one in compared[:4]]
-    if any(axis.name == "z" for axis in found.axes) and len(found.axes) == 3:
-        shown.append(_slices(found))
+    shown: Rows = [_pair(one) for one in compared[:4] if one.estimate.ndim < 3 and one.name != "labels"]
+    if is_volume(found):
+        shown += volume_rows(found, compared)
     if not shown:
         shown.append(_alone(found))
     if found.history:
@@ -64,16 +63,6 @@ def _curves(one: Comparison) -> Curves:
     )
     text = f"{one.name.replace('_', ' ')} [{one.unit}]" if one.unit else one.name.replace("_", " ")
     return Curves("Reconstruction and truth", label, text, lines, log_x=log, log_y=log)
-
-
-def _slices(found: Reconstruction) -> list[Panel]:
-    """The middle slices of a volume, across the beam and along it."""
-    middle = [n // 2 for n in found.values.shape]
-    z, y, x = found.axes
-    return [
-        _picture(found.values[middle[0]], "z = 0, across the beam", found.unit, y, x),
-        _picture(found.values[:, middle[1]], "y = 0, beam upward", found.unit, z, x),
-    ]
 
 
 def _alone(found: Reconstruction) -> list[Panel]:
