@@ -1,4 +1,4 @@
-"""Depth in a full-field image: spheres through a high aperture against Mie theory."""
+"""Depth in a full-field image: layers a gap apart, and spheres through a high aperture against Mie theory."""
 
 from __future__ import annotations
 
@@ -7,14 +7,40 @@ import math
 import miepython
 import numpy as np
 import pytest
-from full_field_images import image, microscope
+from full_field_images import boxes, image, microscope
 from scipy.special import j0
 
-from xsim.constants import wavenumber
+from xsim.constants import wavelength, wavenumber
 from xsim.matter.library import find
 from xsim.specimen.specimen import Specimen
 
 COHERENT = {"sigma": 0, "points": 1}
+GAP = 10e-6
+
+
+def layered(period: float, places: list[float], field: float) -> Specimen:
+    count = math.ceil(field / period) // 2 + 1
+    bars = [[f"{i * period!r} m", "0 nm", f"{z!r} m"] for i in range(-count, count + 1) for z in places]
+    return boxes("gold", [f"{period / 2!r} m", "8 um", "0.6 nm"], bars)
+
+
+@pytest.mark.parametrize("period", [110e-9, 154.4e-9, 200e-9, 290e-9])
+def test_two_weak_layers_a_gap_apart_beat_as_the_cosine_of_their_talbot_phase(period):
+    # orders of the two arrive pi lambda L/p^2 apart: seen from their middle, cos(pi lambda L/2p^2) of the contrast that
+    # both together have in one plane, nothing at p = sqrt(lambda L) = 154.4 nm, and reversed below
+    instrument = microscope(
+        energy="520 eV", field=f"{period * 8!r} m", pixel=f"{period / 10!r} m", wave_pixel=f"{period / 40!r} m",
+        objective={"outermost_zone": "30 nm", "diameter": "30 um", "material": "opaque"}, condenser=COHERENT,
+    )  # fmt: skip
+
+    def order(places):
+        row = image(instrument, layered(period, places, 24 * period))[40]
+        return row @ np.exp(2j * np.pi * np.arange(80) / 10) / 80
+
+    apart, together = order([-GAP / 2, GAP / 2]), order([-0.4e-9, 0.4e-9])
+    theory = math.cos(math.pi * wavelength(520.0) * GAP / (2 * period**2))
+    assert (apart / together).real == pytest.approx(theory, abs=0.02)
+    assert (apart / together).imag == pytest.approx(0, abs=0.02)
 
 
 def mie_image(material: str, energy: float, radius: float, aperture: float, x: np.ndarray) -> np.ndarray:

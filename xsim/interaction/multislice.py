@@ -1,6 +1,6 @@
 """Multislice: diffraction inside a thick specimen.
 
-    psi <- psi * exp(-i k sum delta_m t_m - k sum beta_m t_m)     at the middle of each slab
+    psi <- psi * exp(-i k sum delta_m t_m - k sum beta_m t_m)     at the middle of what each slab holds
     psi <- F^-1 { F{psi} exp[i d (sqrt(k^2 - q^2) - k)] }         over the distance d to the next occupied slab
 
 Second order in the slab thickness, valid for slabs thinner than the depth of focus 4 d^2/lambda at resolution d and
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from xsim.constants import wavenumber
 from xsim.errors import RangeError, SamplingError
+from xsim.interaction._heights import heights
 from xsim.interaction.validity import required_slabs
 from xsim.waves.angular_spectrum import check_distance, transfer_function
 from xsim.waves.fft import array_namespace, fft1, fft2, ifft1, ifft2, like
@@ -95,17 +96,25 @@ def sample(specimen: Specimen, grid: Grid, slabs: int, dtype: Any = np.float32) 
     lower, upper = edges[:-1].copy(), edges[1:].copy()
     lower[0], upper[-1] = -np.inf, np.inf
     maps = (specimen.thickness(grid, float(a), float(b)) for a, b in zip(lower, upper, strict=True))
-    return from_maps(maps, grid, edges, dtype)
+    return from_maps(maps, grid, edges, dtype, heights(specimen, edges) if slabs > 1 else None)
 
 
 def from_maps(
-    maps: Iterable[Mapping[Material, Any]], grid: Grid, edges: NDArray[np.float64], dtype: Any = np.float32
+    maps: Iterable[Mapping[Material, Any]],
+    grid: Grid,
+    edges: NDArray[np.float64],
+    dtype: Any = np.float32,
+    acting: NDArray[np.float64] | None = None,
 ) -> Slabs:
-    """Slabs from thickness maps: one {material: (ny, nx) [m]} for each interval of `edges` (n + 1,) [m]."""
+    """Slabs from thickness maps: one {material: (ny, nx) [m]} for each interval of `edges` (n + 1,) [m].
+
+    acting: heights (n,) [m] at which they act; the middles of the intervals by default.
+    """
+    acting = (edges[1:] + edges[:-1]) / 2 if acting is None else acting
     materials: list[Material] = []
     uniform: list[float] = []
     slabs: list[Slab] = []
-    for slab_map, below, above in zip(maps, edges[:-1], edges[1:], strict=True):
+    for slab_map, below, above, z in zip(maps, edges[:-1], edges[1:], acting, strict=True):
         excess: dict[int, NDArray[np.float64]] = {}
         for material, metres in slab_map.items():
             if metres.shape != tuple(grid.shape):
@@ -124,7 +133,7 @@ def from_maps(
             if np.any(departure):
                 excess[index] = departure
         if excess:
-            slabs.append(_crop(excess, float(below + above) / 2, dtype))
+            slabs.append(_crop(excess, float(z), dtype))
     z_range = (float(edges[0]), float(edges[-1]))
     return Slabs(grid, z_range, tuple(materials), np.array(uniform, np.float64), tuple(slabs), len(edges) - 1)
 
