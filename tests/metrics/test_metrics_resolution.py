@@ -107,7 +107,7 @@ def test_an_edge_blurred_by_a_gaussian_has_its_width(angle: float, sigma: float)
 
 
 def test_the_width_of_an_edge_is_that_of_the_diffraction_limit() -> None:
-    """Incoherent light through a slit of half-width q0: the line spread is sinc^2, which has no width of second order."""
+    """Incoherent light through a slit of half-width q0: the line spread is sinc^2, without a second moment."""
     from scipy.special import sici
 
     u = np.linspace(-600, 600, 40_001)  # q0 u; the levels are reached as slowly as 1/u
