@@ -2,7 +2,7 @@
 
 A room is a package such as `xsim.specimen.shapes`; adding a plug-in is adding a file to it. Third-party packages
 add theirs through entry points in the groups `xsim.shapes`, `xsim.instruments`, `xsim.detectors`, `xsim.scans`,
-`xsim.formats`, `xsim.reconstructions`.
+`xsim.formats`, `xsim.reconstructions`, `xsim.scores`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ ROOMS = {
     "scans": "xsim.scans",
     "formats": "xsim.formats",
     "reconstructions": "xsim.reconstruct",
+    "scores": "xsim.metrics.scores",
 }
 
 

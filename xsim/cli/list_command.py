@@ -10,7 +10,7 @@ from typing import Any
 
 from xsim.cli._output import add_json, columns, print_json
 
-ROOMS = ("shapes", "placements", "instruments", "detectors", "scans", "formats", "reconstructions")
+ROOMS = ("shapes", "placements", "instruments", "detectors", "scans", "formats", "reconstructions", "scores")
 WHAT = ("scenarios", "materials", *ROOMS)
 
 

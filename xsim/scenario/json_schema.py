@@ -10,7 +10,7 @@ from xsim.registry import discover
 from xsim.scenario.schema import Entry, Scenario
 
 #: rooms whose plug-ins are written in a scenario
-ROOMS = ("shapes", "placements", "detectors", "scans")
+ROOMS = ("shapes", "placements", "detectors", "scans", "scores")
 
 
 def json_schema() -> dict[str, Any]:

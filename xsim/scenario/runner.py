@@ -23,6 +23,7 @@ from xsim.scenario.preflight import preflight
 from xsim.scenario.result import Result, Run
 from xsim.scenario.resume import Kept, finished, remember
 from xsim.scenario.schema import Scenario
+from xsim.scenario.scores import scored
 from xsim.simulate.pipeline import simulate
 from xsim.simulate.pool import Workers
 from xsim.simulate.recording import collected
@@ -101,6 +102,9 @@ class _Job:
                 file, form = self._write(folder, measurement, origin, kept.get(name))
                 results[name] = Result(measurement)
                 entries[name] = record.of_measurement(measurement, file, form)
+                if asked := self.scenario.entry(name).score:
+                    entries[name]["scores"], missed = scored(asked, measurement)
+                    entries[name]["warnings"] += missed
         summary = self._summary(origin, entries, said)
         return Run(self.scenario, specimen, results, summary, None)
 

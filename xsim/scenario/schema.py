@@ -23,13 +23,15 @@ NAME = r"[a-z0-9][a-z0-9_-]{0,99}"
 class Entry(Model):
     """One `[[instrument]]` table: a unique name, the scans around it (the first is the slowest), and the instrument.
 
-    In a scenario the instrument's own keys stand beside `name` and `scan`; here they are gathered in `setup`.
+    score: numbers to be found in its image, such as the modulation of lines. In a scenario the instrument's own keys
+    stand beside `name` and `scan`; here they are gathered in `setup`.
     """
 
     folded_key: ClassVar[str] = "setup"
 
     name: Annotated[str, Field(description="unique; names the result and its file")]
     scan: tuple[Annotated[Any, Plugin("scans")], ...] = ()
+    score: tuple[Annotated[Any, Plugin("scores")], ...] = ()
     notes: str = ""
     setup: Annotated[Any, Plugin("instruments")]
 
@@ -42,6 +44,15 @@ class Entry(Model):
             allowed = "1 to 100 small letters, digits, _ and -, beginning with a letter or digit"
             raise ScenarioError("a name that cannot be a file's", value=name, allowed=allowed)
         return name
+
+    @field_validator("score")
+    @classmethod
+    def _told_apart(cls, score: tuple[Any, ...]) -> tuple[Any, ...]:
+        names = [one.name for one in score]
+        for name in names:
+            if names.count(name) > 1:
+                raise ScenarioError("two scores of the same name", value=name, cure="give each its own")
+        return score
 
     @model_validator(mode="before")
     @classmethod
@@ -68,7 +79,8 @@ class Entry(Model):
 class Expectation(Model):
     """A published number that the run has to reproduce: a quantity of `run.json` and the range it must fall in.
 
-    quantity: key path below "instruments", e.g. "txm.dose.gold.mean". source: where the number is published.
+    quantity: key path below "instruments", e.g. "txm.dose.gold.mean" or "txm.scores.lines". source: where the number is
+    published.
     """
 
     quantity: str
