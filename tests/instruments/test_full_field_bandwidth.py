@@ -11,6 +11,7 @@ from scipy.special import sici
 
 from xsim.constants import wavelength
 from xsim.errors import SamplingWarning, ValidityWarning
+from xsim.specimen.specimen import Specimen
 
 #: opaque zones focus all colours alike, so that only the blur differs
 LENS = {"outermost_zone": "15 nm", "diameter": "30 um", "material": "opaque"}
@@ -82,3 +83,11 @@ def test_too_broad_a_band_and_too_few_energies_are_told_with_numbers():
         pytest.warns(ValidityWarning, match="1/N"),
     ):
         microscope(bandwidth={"relative_width": 2.2e-3, "samples": 3}).prepare(dots)
+
+
+def test_lateral_colour_at_the_edge_of_a_wide_field_is_told_with_its_size():
+    with (
+        pytest.warns(SamplingWarning, match="magnify"),
+        pytest.warns(ValidityWarning, match=r"up to 1.5e-08 m \(lateral colour\) .* field below 1\.09e-05 m"),
+    ):
+        microscope(bandwidth={"relative_width": 2e-3}, field="15 um", pixel="60 nm").prepare(Specimen())

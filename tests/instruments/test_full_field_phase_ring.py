@@ -118,13 +118,27 @@ def test_a_ring_of_material_advances_and_absorbs_as_its_optical_constants_say_at
         ({"inner": 0.2, "outer": 0.4}, r"100\.0% of the condenser's light misses the ring .* 0\.45 to 0\.5"),
         ({"inner": 0.475}, r"4\d\.\d% of the condenser's light misses"),
         ({"inner": 0.0, "outer": 0.6}, r"covers 36\.0% of the objective's pupil"),
-        ({"advance": "180 deg"}, r"180 deg, which gives 0% .* 90 deg or 270 deg"),
+        ({"advance": "180 deg"}, r"815 eV by 180 deg, which gives 0% .* 90 deg or 270 deg"),
         ({"material": "gold", "thickness": "10 nm"}, r"use thickness 1\.36e-07 m"),
     ],
 )
 def test_a_ring_that_does_not_fit_is_told_with_numbers(ring, told):
     with pytest.warns(ValidityWarning, match=told):
         microscope(**CONE, phase_ring=ring).prepare(Specimen())
+
+
+def test_a_scan_over_energies_tells_where_the_ring_no_longer_serves():
+    prepared = microscope(**CONE, phase_ring={"material": "gold", "thickness": "136 nm"}).prepare(Specimen())
+    with pytest.warns(ValidityWarning, match="3000 eV by .* of the phase contrast"):
+        prepared.check_energy(3000.0)
+
+
+def test_a_ring_serves_thick_specimens_in_broad_light_as_it_does_projections():
+    thin = weak_slab("4 nm", ("60 nm", "60 nm"))
+    setup = {**CONE, "phase_ring": {"advance": "90 deg", "transmission": 0.5}, "bandwidth": {"relative_width": 1.5e-3}}
+    flat, cut = (image(microscope(**setup, model=m, wave_pixel="1.5 nm"), thin) for m in ("projection", "multislice"))
+    assert np.ptp(flat) > 0.01
+    assert np.abs(cut - flat).max() < 0.01 * np.ptp(flat)
 
 
 @pytest.mark.parametrize(

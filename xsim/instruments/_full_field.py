@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xsim.constants import wavelength
 from xsim.exposure import Exposure, FrameTable, Illumination, Truth
 from xsim.instruments._edges import Edges
+from xsim.instruments._full_field_sampling import check_advance
 from xsim.instruments._ladder import slab_count
 from xsim.instruments._maps import by_energy, image_axes, truth_maps
 from xsim.instruments._recent import Recent
@@ -77,9 +78,12 @@ class FullFieldPrepared:
         return truth_maps(self.specimen, self.instrument.image_grid(), self.instrument.energy)
 
     def check_energy(self, energy: float) -> None:
-        """Warn where `energy` [eV] would need more slabs than the specimen was cut into."""
+        """Warn where `energy` [eV] needs more slabs than the specimen was cut into, or another phase ring."""
         half_period = self.instrument.finest_period(energy) / 2
         slab_count("projection" if self.slabs.count == 1 else "auto", self.specimen, energy, half_period)
+        ring = self.instrument.ring()
+        if ring is not None and energy != self.instrument.energy:
+            check_advance(ring, energy)
 
     def _image(self, energy: float) -> FloatArray:
         """Photons on each of the camera's pixels over those on the specimen there, summed over the spectrum."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from xsim.errors import RangeError, SamplingError, SamplingWarning, ValidityWarning
 from xsim.interaction.validity import structured_middle
+from xsim.optics.phase_ring import PhaseRing
 from xsim.specimen.specimen import Specimen
 from xsim.waves.fft import good_size
 from xsim.waves.grid import Grid
@@ -17,9 +18,8 @@ from xsim.waves.grid import Grid
 if TYPE_CHECKING:
     from xsim.instruments.full_field import FullField
 
-#: samples per finest period that passes the objective: the first for which the wave is no larger than LARGE a side
-SAMPLES = {"projection": (32, 16), "multislice": (8,)}
-LARGE = 1024
+#: samples per finest period that passes the objective, and how large a side the wave may become with them
+SAMPLES = {"projection": ((32, 1024), (16, 3072), (8, math.inf)), "multislice": ((8, math.inf),)}
 #: margin round the field in outermost zone widths, against light that wraps round the periodic grid
 MARGIN = 8
 #: the largest number of samples of the wave
@@ -28,6 +28,8 @@ MOST = 6144**2
 MISSED = 0.01
 #: share of the objective's pupil that a phase ring may cover before it advances much of the diffracted light too
 COVERED = 0.2
+#: sine of a ring's advance below which little is left of the phase contrast
+SHIFT = 0.7
 
 
 def wave_grid(instrument: FullField, slabs: int, specimen: Specimen) -> tuple[Grid, int]:
@@ -44,9 +46,9 @@ def wave_grid(instrument: FullField, slabs: int, specimen: Specimen) -> tuple[Gr
     margin = MARGIN * lens.outermost_zone + spread + 2 * reach
     cells = good_size(instrument.image_grid().shape[0] + 2 * math.ceil(margin / pixel - 1e-6))
     finest = instrument.finest_period(energy)
-    for samples in SAMPLES["projection" if slabs == 1 else "multislice"]:
+    for samples, largest in SAMPLES["projection" if slabs == 1 else "multislice"]:
         bins = max(1, math.ceil(pixel / (instrument.wave_pixel or finest / samples) - 1e-9))
-        if cells * bins <= LARGE:
+        if cells * bins <= largest:
             break
     coarsest = min(finest / 2, lens.outermost_zone / 2)  # what carries the light, and the image
     if pixel / bins > coarsest * (1 + 1e-9):
@@ -115,6 +117,13 @@ def _check_bandwidth(instrument: FullField) -> None:
             f"bandwidth.samples {band.samples} energies are too few for a blur of {width / limit:.3g} times the depth "
             f"of focus; use {wanted}",
         )
+    lateral, detail = instrument.field / 2 * width, instrument.finest_period(instrument.energy) / 2
+    if lateral > detail:
+        _warn(
+            ValidityWarning,
+            f"bandwidth.relative_width {width:.3g} spreads the edge of the field by up to {lateral:.3g} m (lateral "
+            f"colour), which is left out; for less than {detail:.3g} m use a field below {2 * detail / width:.3g} m",
+        )
 
 
 def _check_ring(instrument: FullField) -> None:
@@ -140,15 +149,20 @@ def _check_ring(instrument: FullField) -> None:
             f"phase_ring covers {covered:.1%} of the objective's pupil, more than {COVERED:.0%}: diffracted light is "
             f"advanced with the direct light; use a narrower annulus, condenser (now {lit}) and ring",
         )
-    factor = ring.factor(instrument.energy)
-    shift = math.sin(-math.atan2(factor.imag, factor.real))
-    if abs(shift) < 0.7:
-        quarter = ring.quarter_wave(instrument.energy)
+    check_advance(ring, instrument.energy)
+
+
+def check_advance(ring: PhaseRing, energy: float) -> None:
+    """Warn where a ring hardly gives phase contrast at `energy` [eV], too far from 90 and 270 deg."""
+    factor = ring.factor(energy)
+    advance = -math.atan2(factor.imag, factor.real) % (2 * math.pi)
+    if abs(math.sin(advance)) < SHIFT:
+        quarter = ring.quarter_wave(energy)
         cure = "90 deg or 270 deg" if quarter is None else f"thickness {quarter:.3g} m or {3 * quarter:.3g} m"
         _warn(
             ValidityWarning,
-            f"phase_ring advances the direct light by {math.degrees(-math.atan2(factor.imag, factor.real)) % 360:.0f} "
-            f"deg, which gives {abs(shift):.0%} of the phase contrast; use {cure}",
+            f"phase_ring advances the direct light of {energy:.6g} eV by {math.degrees(advance):.0f} deg, which gives "
+            f"{abs(math.sin(advance)):.0%} of the phase contrast; use {cure}",
         )
 
 
