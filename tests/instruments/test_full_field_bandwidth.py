@@ -88,6 +88,6 @@ def test_too_broad_a_band_and_too_few_energies_are_told_with_numbers():
 def test_lateral_colour_at_the_edge_of_a_wide_field_is_told_with_its_size():
     with (
         pytest.warns(SamplingWarning, match="magnify"),
-        pytest.warns(ValidityWarning, match=r"up to 1.5e-08 m \(lateral colour\) .* field below 1\.09e-05 m"),
+        pytest.warns(ValidityWarning, match=r"up to 1\.5e-08 m \(lateral colour\).* field below 1\.09e-05 m"),
     ):
         microscope(bandwidth={"relative_width": 2e-3}, field="15 um", pixel="60 nm").prepare(Specimen())

@@ -28,8 +28,9 @@ zone plate are stopped. Specimens thicker than 4 d^2/lambda, d = lambda/[2 NA (1
 samples of 1/32 to 1/8 of the finest period that passes (coarser for larger fields; 1/8 for multislice), and the
 damping of that average is taken out again; `wave_pixel` sets the sample. Where phase or loss change abruptly inside a
 sample of a projection, the transmission is averaged over 4 x 4 finer ones (`xsim.instruments._edges`): modulations of
-opaque gratings are those of Hopkins' theory to 0.001 with samples of 1/16, to 0.003 with 1/8. By default the objective is refocused at every energy; with
-`focus_energy` it stays where that energy is in focus, the focal length being proportional to energy.
+opaque gratings are those of Hopkins' theory to 0.001 with samples of 1/16, to 0.003 with 1/8. By default the
+objective is refocused at every energy; with `focus_energy` it stays where that energy is in focus, the focal length
+being proportional to energy.
 References: Attwood & Sakdinawat, X-Rays and Extreme Ultraviolet Radiation (doi 10.1017/CBO9781107477629), ch. 10;
 Chao et al., Nature 435, 1210 (doi 10.1038/nature03719); Hopkins, doi 10.1098/rspa.1953.0071.
 """
