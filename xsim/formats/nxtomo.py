@@ -47,7 +47,8 @@ class NXtomo:
             pixel_y, pixel_x = pixel_x, pixel_y
         with entry_file(path, measurement, provenance, "NXtomo") as entry:
             entry["definition"].attrs["version"] = "2.0"
-            entry.attrs["version"] = "2.0"
+            entry.attrs["version"] = 2.0  # a number here, a text there: that is how readers want them
+            entry.attrs["NeXus_Coordinate_System"] = "McStas"  # right-handed, y up, z along the beam
             instrument = group(entry, "instrument", "NXinstrument")
             add_source(instrument)
             detector = group(instrument, "detector", "NXdetector")
