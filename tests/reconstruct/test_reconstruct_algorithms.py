@@ -18,12 +18,13 @@ from xsim.matter import library
 from xsim.metrics.against_truth import Comparison, Estimate, compare
 from xsim.metrics.complex_match import Freedom, match
 from xsim.reconstruct._choose import choose, methods_for
+from xsim.reconstruct._pattern import centre_of
 from xsim.reconstruct._protocol import Reconstruction
 from xsim.reconstruct._tomogram import angle_weights
 from xsim.reconstruct.energy_fit import EnergyFit, weighted_fit
 from xsim.reconstruct.fbp import Fbp, square
 from xsim.reconstruct.line_sum import LineSum
-from xsim.reconstruct.raar import Raar, centre_of
+from xsim.reconstruct.raar import Raar
 from xsim.reconstruct.radial import Radial
 from xsim.reconstruct.rpie import Rpie
 from xsim.reconstruct.sart import Sart

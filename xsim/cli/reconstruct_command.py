@@ -53,10 +53,13 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.json:
         told = {"method": method.kind, "title": found.title, "unit": found.unit, "shape": list(found.values.shape)}
         ends = {name: float(curve[-1]) for name, curve in found.history.items() if len(curve)}
-        print_json({**told, "history_end": ends, "scores": scores, "not_scored": why, "files": [str(f) for f in files]})
+        more = {"numbers": found.numbers, "history_end": ends, "scores": scores, "not_scored": why}
+        print_json({**told, **more, "files": [str(f) for f in files]})
         return 0
     size = " x ".join(map(str, found.values.shape))
     print(f"{measurement.name} ({measurement.kind}) by {method.kind}: {found.title}, {size}")
+    if found.numbers:
+        print(", ".join(_number(key, value) for key, value in found.numbers.items()))
     for name, numbers in scores.items():
         print(f"{name}: " + ", ".join(_number(key, value) for key, value in numbers.items()))
     if why:

@@ -15,25 +15,38 @@ import numpy as np
 
 from xsim.errors import RangeError
 from xsim.exposure import Array
-from xsim.waves.fft import fft2, fftfreq
+from xsim.waves.fft import fftfreq, fftn
 
 
 def prtf(images: Array, pixel: float) -> tuple[Array, Array]:
-    """(frequency [1/m] (rings,), PRTF (rings,)) of aligned complex `images` (starts, ny, nx) of `pixel` [m]."""
+    """(frequency [1/m] (rings,), PRTF (rings,)) of aligned complex `images` of `pixel` [m].
+
+    images: (starts, ny, nx) or (starts, nz, ny, nx).
+    """
     images = np.asarray(images)
-    if images.ndim != 3 or len(images) < 2:
+    if images.ndim not in (3, 4) or len(images) < 2:
         raise RangeError("reconstructions of a transfer function", value=images.shape, allowed="(>= 2 starts, ny, nx)")
-    spectra = fft2(images.astype(np.complex128))
+    spectra = np.stack([fftn(image.astype(np.complex128)) for image in images])
     size = np.abs(spectra)
     mean = np.abs(np.mean(spectra / np.where(size > 0, size, 1.0), axis=0))
-    ny, nx = mean.shape
-    shortest = min(ny, nx)
-    fy, fx = (fftfreq(n, 1.0) / (2 * np.pi) * shortest for n in (ny, nx))
-    ring = np.rint(np.hypot(fy[:, None], fx[None, :])).astype(np.int64).ravel()
+    shortest = min(mean.shape)
+    parts = np.meshgrid(*(fftfreq(n, 1.0) / (2 * np.pi) * shortest for n in mean.shape), indexing="ij")
+    ring = np.rint(np.sqrt(sum(part**2 for part in parts))).astype(np.int64).ravel()
     inside = ring <= shortest // 2
     count = np.bincount(ring[inside])
     curve = np.bincount(ring[inside], mean.ravel()[inside]) / count
     return np.arange(len(count)) / (shortest * pixel), curve
+
+
+def transfer_limit(frequency: Array, curve: Array, threshold: float = math.exp(-1)) -> float | None:
+    """Frequency [1/m] where the curve first falls below `threshold`, 1/e by custom; None if it never does."""
+    low = np.flatnonzero((curve < threshold) & (frequency > 0))
+    if not len(low):
+        return None
+    k = int(low[0])
+    above, below = curve[k - 1] - threshold, curve[k] - threshold
+    part = above / (above - below) if above > 0 else 1.0
+    return float(frequency[k - 1] + part * (frequency[k] - frequency[k - 1]))
 
 
 def floor(starts: int) -> float:

@@ -1,4 +1,7 @@
-"""Which method reconstructs a measurement: the one asked for, or the first by name that can."""
+"""Which method reconstructs a measurement: the one asked for, or the first that can.
+
+A method with a negative `preference` comes after the others, which are taken by name.
+"""
 
 from __future__ import annotations
 
@@ -46,11 +49,10 @@ def choose(measurement: Measurement, kind: str | None = None, knobs: dict[str, A
 
 
 def methods_for(measurement: Measurement) -> list[str]:
-    """Names of the methods that can reconstruct this measurement as they stand."""
+    """Names of the methods that can reconstruct this measurement, the one to prefer first."""
     known = discover("reconstructions")
-    return [
-        name for name, cls in known.items() if measurement.kind in cls.techniques and not cls().accepts(measurement)
-    ]
+    found = [n for n, cls in known.items() if measurement.kind in cls.techniques and not cls().accepts(measurement)]
+    return sorted(found, key=lambda name: -int(getattr(known[name], "preference", 0)))
 
 
 def _reasons(measurement: Measurement) -> str:

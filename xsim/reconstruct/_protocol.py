@@ -18,7 +18,8 @@ class Reconstruction:
     """values with their axes and unit; error: standard error, the same shape, or None.
 
     estimates: what it is an estimate of, the name under which a truth file holds that ("object", "optical_density");
-    history: curves over the iterations (an error that should fall); extras: by-products such as the probe.
+    history: curves over the iterations (an error that should fall); extras: by-products such as the probe; numbers:
+    what the method says of itself without the truth, unit in the key.
     """
 
     values: Array
@@ -29,6 +30,7 @@ class Reconstruction:
     history: dict[str, Array] = field(default_factory=dict)
     error: Array | None = None
     extras: dict[str, Truth] = field(default_factory=dict)
+    numbers: dict[str, float] = field(default_factory=dict)
 
 
 class Method(Protocol):

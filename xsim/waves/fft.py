@@ -62,6 +62,16 @@ def ifft1(array: Any, axis: int, *, overwrite: bool = False) -> Any:
     return _scipy.ifft(array, axis=axis, overwrite_x=overwrite, workers=thread_count())
 
 
+def fftn(array: Any, *, overwrite: bool = False) -> Any:
+    """Forward transform over all axes of a NumPy array, sum of a exp(-iq.r)."""
+    return _scipy.fftn(array, overwrite_x=overwrite, workers=thread_count())
+
+
+def ifftn(array: Any, *, overwrite: bool = False) -> Any:
+    """Inverse transform over all axes of a NumPy array, with 1/size."""
+    return _scipy.ifftn(array, overwrite_x=overwrite, workers=thread_count())
+
+
 def fftshift(array: Any) -> Any:
     """Zero frequency from pixel (0, 0) to pixel (ny//2, nx//2)."""
     return _roll(array, 1)
