@@ -176,6 +176,14 @@ def test_a_single_pattern_gives_the_object_its_scale_and_not_the_mirror_image(sp
     assert support.sum() == pytest.approx(object_size, rel=0.3)
 
 
+def test_a_pattern_that_holds_the_light_of_a_finite_beam_is_refused(speckles: Any) -> None:
+    """The beam alone correlates with the wave behind a weak object by 0.998, whatever becomes of the object."""
+    measurement, _ = speckles
+    lit = replace(measurement, settings={**measurement.settings, "profile": "pinhole"})
+    with pytest.raises(FileError, match="beam is finite"):
+        Raar()(lit)
+
+
 def test_the_centre_of_a_mask_that_wraps_round_is_found() -> None:
     mask = np.zeros((32, 32), bool)
     mask[[30, 31, 0, 1, 2], 5] = True

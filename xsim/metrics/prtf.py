@@ -38,8 +38,13 @@ def prtf(images: Array, pixel: float) -> tuple[Array, Array]:
     return np.arange(len(count)) / (shortest * pixel), curve
 
 
-def transfer_limit(frequency: Array, curve: Array, threshold: float = math.exp(-1)) -> float | None:
-    """Frequency [1/m] where the curve first falls below `threshold`, 1/e by custom; None if it never does."""
+def transfer_limit(frequency: Array, curve: Array, starts: int) -> float | None:
+    """Frequency [1/m] where the curve first falls to 1/e of the way from the floor of `starts` to 1; None if never.
+
+    For very many starts that is the customary 1/e, below which few starts can never fall.
+    """
+    random = floor(starts)
+    threshold = random + math.exp(-1) * (1 - random)
     low = np.flatnonzero((curve < threshold) & (frequency > 0))
     if not len(low):
         return None
@@ -50,5 +55,5 @@ def transfer_limit(frequency: Array, curve: Array, threshold: float = math.exp(-
 
 
 def floor(starts: int) -> float:
-    """The PRTF of `starts` images with random phases, sqrt(pi / 4K) (large K; 2/pi exactly for K = 2)."""
-    return math.sqrt(math.pi / (4 * starts))
+    """The PRTF of `starts` images with random phases, sqrt(pi / 4K) for many, 2/pi for two."""
+    return 2 / math.pi if starts == 2 else math.sqrt(math.pi / (4 * starts))

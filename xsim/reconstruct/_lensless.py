@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -45,18 +45,19 @@ class Lensless(Model):
         """Why it cannot reconstruct this measurement; empty if it can."""
         if len(measurement.axes) != 2:
             return "its frames are not images"
+        if measurement.settings.get("profile", "flat") != "flat":
+            return "its beam is finite, and hides a weak object in its own light; scan it (ptychography)"
         others = [axis.name for axis in measurement.frames.axes if not axis.name.startswith("repeat")]
         return f"it scans {', '.join(others)}" if others else single_energy(measurement)
 
     def __call__(self, measurement: Measurement) -> Reconstruction:
-        """The exit wave less one (y, x), in a finite beam the wave. Raises FileError if this is no single pattern."""
+        """The exit wave less one (y, x). Raises FileError if this is no single pattern of a flat beam."""
         kind: str = self.kind  # type: ignore[attr-defined]
         refuse(measurement, kind, self.accepts(measurement))
         return self.phased(moduli(measurement), kind)
 
     def phased(self, pattern: Pattern, kind: str) -> Reconstruction:
         """The image behind `pattern` from all starts together."""
-        constraint: Constraint = "none" if pattern.finite else self.constraint
         recipe = _starts.Recipe(
             self.rule,
             self.iterations,
@@ -65,7 +66,7 @@ class Lensless(Model):
             self.threshold,
             self.blur,
             self.shrink_every,
-            constraint,
+            self.constraint,
         )
         key = StreamKey(self.seed, f"reconstruct/{kind}/start")
         found = [_starts.run(pattern, recipe, generator(key, k)) for k in range(self.starts)]
@@ -85,14 +86,12 @@ class Lensless(Model):
         if len(kept) > 1:
             frequency, curve = prtf(images, pattern.pixel)
             extras["prtf"] = Truth(curve, (Axis("frequency", frequency, "1/m"),))
-            numbers |= _limit(frequency, curve)
-        what = "exit_wave" if pattern.finite else "exit_wave-1"
-        title = f"{'wave' if pattern.finite else 'exit wave less one'} by {self.name}, mean of {len(kept)} starts"
-        unit = "1/m" if pattern.finite else ""
+            numbers |= _limit(frequency, curve, len(kept))
+        title = f"exit wave less one by {self.name}, mean of {len(kept)} starts"
         history = {"distance": kept[0].distances}
-        return Reconstruction(image, axes, unit, title, what, history, extras=extras, numbers=numbers)
+        return Reconstruction(image, axes, "", title, "exit_wave-1", history, extras=extras, numbers=numbers)
 
 
-def _limit(frequency: Array, curve: Array) -> dict[str, Any]:
-    limit = transfer_limit(frequency, curve)
+def _limit(frequency: Array, curve: Array, starts: int) -> dict[str, float]:
+    limit = transfer_limit(frequency, curve, starts)
     return {} if limit is None else {"prtf_half_period [m]": 0.5 / limit}

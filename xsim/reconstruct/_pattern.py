@@ -20,14 +20,10 @@ UNKNOWN = np.float32(-1)
 
 @dataclass(frozen=True, eq=False)
 class Pattern:
-    """Modulus of the transform of an image of `pixel` [m], two- or three-dimensional, in FFT order, -1 where unknown.
-
-    finite: whether the image is the whole wave behind the specimen, lit by a beam that ends, and not psi/psi_0 - 1.
-    """
+    """Modulus of the transform of an image of `pixel` [m], two- or three-dimensional, in FFT order, -1 where unknown."""
 
     modulus: Array
     pixel: float
-    finite: bool = False
 
     @property
     def known(self) -> Array:
@@ -49,29 +45,27 @@ def moduli(measurement: Measurement) -> Pattern:
     """The modulus of the transform sum w exp(-iq.r) on the pixels that the detector fixes, repeats summed."""
     amplitude, known, grid = far_amplitudes(measurement)
     square = fftshift(np.sqrt(np.sum(np.square(amplitude, dtype=np.float64), axis=0)))
-    weight, finite = sensitivity(measurement, float(np.sum(measurement.incident)), grid.pixel)
+    weight = sensitivity(measurement, float(np.sum(measurement.incident)), grid.pixel)
     (ny, nx), n = weight.shape, len(square)
     top, left = n // 2 - ny // 2, n // 2 - nx // 2
     square[top : top + ny, left : left + nx] /= weight
-    return Pattern(np.where(known, ifftshift(square), UNKNOWN).astype(np.float32), grid.pixel, finite)
+    return Pattern(np.where(known, ifftshift(square), UNKNOWN).astype(np.float32), grid.pixel)
 
 
-def sensitivity(measurement: Measurement, incident: float, pixel: float) -> tuple[Array, bool]:
-    """Root of the photons (ny, nx) for a transform of modulus 1 and `incident` photons, and whether the beam is finite.
+def sensitivity(measurement: Measurement, incident: float, pixel: float) -> Array:
+    """Root of the photons (ny, nx) for a transform of modulus 1 and `incident` photons.
 
-    |f| = k/2pi pixel^2 |sum w exp(-iq.r)|, photons = fluence |f|^2 solid angle polarisation in a flat beam; in a finite
-    one psi has the unit 1/m, its squares times the pixel's area sum to 1, and the photons stand for the fluence.
+    |f| = k/2pi pixel^2 |sum w exp(-iq.r)|, photons = fluence |f|^2 solid angle polarisation.
     """
     (y, x), distance = offsets(measurement), need(measurement, "detector_distance", "distance")
     side, settings = need(measurement, "detector_pixel", "pixel"), measurement.settings
     ray = x * x + y * y + distance**2
     degree = float(settings.get("polarisation", 0.0))
     factor = 1 - (1 + degree) / 2 * x * x / ray - (1 - degree) / 2 * y * y / ray
-    finite = settings.get("profile", "flat") != "flat"
     beam = as_float(settings["beam"], "m") if "beam" in settings else None
-    fluence = incident if finite else incident / (math.pi * beam**2 / 4) if beam else 1.0
+    fluence = incident / (math.pi * beam**2 / 4) if beam else 1.0
     scale = float(wavenumber(measurement.frames["energy"][0])) / (2 * math.pi) * pixel**2
-    return scale * np.sqrt(fluence * side**2 * distance / ray**1.5 * factor), finite
+    return scale * np.sqrt(fluence * side**2 * distance / ray**1.5 * factor)
 
 
 def first_support(pattern: Pattern) -> Array:

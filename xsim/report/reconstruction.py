@@ -6,6 +6,7 @@ import numpy as np
 
 from xsim.exposure import Array, Axis
 from xsim.metrics.against_truth import Comparison
+from xsim.metrics.prtf import floor
 from xsim.reconstruct._protocol import Reconstruction
 from xsim.report.figures import colour_limits
 from xsim.report.panels import Curves, Line, Panel, Picture
@@ -24,7 +25,20 @@ def rows(found: Reconstruction, compared: list[Comparison]) -> Rows:
         curves = [Line(name, np.arange(1, len(c) + 1), np.asarray(c)) for name, c in found.history.items()]
         label = next(iter(found.history))
         shown[-1].append(Curves("Convergence", "iteration", label, tuple(curves), log_y=True))
+    if "prtf" in found.extras:
+        shown.append([_transfer(found)])
     return shown
+
+
+def _transfer(found: Reconstruction) -> Curves:
+    """The phase retrieval transfer function, with that of random phases."""
+    curve = found.extras["prtf"]
+    f = np.asarray(curve.axes[0].values, np.float64) * 1e-6
+    lines = [Line("PRTF", f, np.asarray(curve.values))]
+    kept = int(found.numbers.get("starts_kept", 0))
+    if kept > 1:
+        lines.append(Line(f"random phases, {kept} starts", f[[0, -1]], np.full(2, floor(kept))))
+    return Curves("Agreement of the starts", "spatial frequency [1/µm]", "transfer of phases", tuple(lines))
 
 
 def _pair(one: Comparison) -> list[Panel]:
@@ -37,7 +51,8 @@ def _pair(one: Comparison) -> list[Panel]:
         if one.name == "object":
             label, unit, parts = f"phase of the {name}", "rad", (np.angle(one.estimate), np.angle(one.truth))
         else:
-            label, unit, parts = f"|{name}|", "", (np.abs(one.estimate), np.abs(one.truth))
+            box = _occupied(np.abs(one.truth))
+            label, unit, parts = f"|{name}|", "", (np.abs(one.estimate[box]), np.abs(one.truth[box]))
     else:
         label, unit, parts = name, one.unit, (one.estimate, one.truth)
     low, high = colour_limits(np.asarray(parts[1], np.float64))
@@ -51,6 +66,17 @@ def _pair(one: Comparison) -> list[Panel]:
         Picture(parts[0], titles[0], unit, pixel, colours=colours, limits=limits),
         Picture(parts[1], titles[1], truth_unit, pixel, colours=colours, limits=limits),
     ]
+
+
+def _occupied(image: Array) -> tuple[slice, ...]:
+    """The part of an image that is not nearly empty, with a quarter of its size around."""
+    box = []
+    for axis, n in enumerate(image.shape):
+        inside = np.flatnonzero((image > 0.1 * image.max()).any(axis=1 - axis))
+        low, high = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, n)
+        room = (high - low) // 4 + 2
+        box.append(slice(max(0, low - room), min(n, high + room)))
+    return tuple(box)
 
 
 def _curves(one: Comparison) -> Curves:
