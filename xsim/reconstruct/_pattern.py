@@ -20,7 +20,7 @@ UNKNOWN = np.float32(-1)
 
 @dataclass(frozen=True, eq=False)
 class Pattern:
-    """Modulus of the transform of an image of `pixel` [m], two- or three-dimensional, in FFT order, -1 where unknown."""
+    """Modulus of the transform of an image or volume of `pixel` [m], in FFT order, -1 where unknown."""
 
     modulus: Array
     pixel: float
