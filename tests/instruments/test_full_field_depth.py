@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import miepython
 import numpy as np
 import pytest
-from full_field_images import boxes, image, microscope
+from full_field_images import boxes, exposed, image, microscope
 from scipy.special import j0
 
 from xsim.constants import wavelength, wavenumber
+from xsim.errors import SamplingWarning
 from xsim.matter.library import find
 from xsim.specimen.specimen import Specimen
 
@@ -72,3 +74,25 @@ def test_the_image_of_a_sphere_through_a_high_aperture_is_that_of_mie_theory(mat
     print(np.round(row, 4))
     print(np.round(theory, 4))
     assert row == pytest.approx(theory, abs=0.02 * np.ptp(theory))
+
+
+def test_images_of_thick_specimens_do_not_depend_on_the_sampling_of_the_wave():
+    dots = {
+        "name": "dots", "material": "gold", "shape": {"kind": "sphere", "radius": "15 nm"}, "count": 40,
+        "placement": {"kind": "random", "minimum_gap": "5 nm"},
+    }  # fmt: skip
+    ice = [{"material": "vitreous_ice", "thickness": "1.5 um"}]
+    specimen = Specimen.from_table({"extent": ["2 um", "2 um"], "layers": ice, "population": [dots]})
+    setup = {
+        "energy": "520 eV", "field": "400 nm", "pixel": "8 nm", "condenser": {"sigma": 0.5, "points": 12},
+        "objective": {"outermost_zone": "25 nm", "diameter": "80 um", "thickness": "120 nm", "material": "nickel"},
+    }  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SamplingWarning)  # few points of the condenser: it is the same in both
+        usual = microscope(**setup).prepare(specimen)
+        fine = microscope(**setup, wave_pixel="1 nm").prepare(specimen)
+    assert usual.slabs.count == fine.slabs.count > 3
+    assert usual.slabs.grid.pixel == pytest.approx(4e-9)
+    images = exposed(usual), exposed(fine)
+    assert np.ptp(images[1]) > 0.05
+    assert np.abs(images[0] - images[1]).max() < 5e-4  # of the incident light
