@@ -51,14 +51,30 @@ def use_threads(count: int) -> Iterator[None]:
 def share(task: Callable[..., Any], jobs: Iterable[tuple[Any, ...]], threads: int | None = None) -> None:
     """Call task(*job) for every job on up to `threads` threads (by default `thread_count()`)."""
     listed = list(jobs)
-    count = min(thread_count() if threads is None else threads, len(listed))
+    with team(min(thread_count() if threads is None else threads, len(listed))) as work:
+        work(task, listed)
+
+
+@contextmanager
+def team(threads: int | None = None) -> Iterator[Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], None]]:
+    """A function like `share` whose threads stay alive inside the block, for many short rounds of jobs."""
+    count = thread_count() if threads is None else threads
     if count < 2:
-        for job in listed:
-            task(*job)
+        yield lambda task, jobs: _each(task, iter(jobs))
         return
     with ThreadPoolExecutor(count) as pool:
-        for future in [pool.submit(task, *job) for job in listed]:
-            future.result()
+
+        def work(task: Callable[..., Any], jobs: Iterable[tuple[Any, ...]]) -> None:
+            left = iter(list(jobs))  # whoever is free takes the next one; taking from a list's iterator is atomic
+            for future in [pool.submit(_each, task, left) for _ in range(count)]:
+                future.result()
+
+        yield work
+
+
+def _each(task: Callable[..., Any], jobs: Iterator[tuple[Any, ...]]) -> None:
+    for job in jobs:
+        task(*job)
 
 
 def spans(length: int, size: int) -> list[tuple[int, int]]:

@@ -12,7 +12,8 @@ import pytest
 
 from xsim.constants import wavelength, wavenumber
 from xsim.errors import RangeError, SamplingError
-from xsim.interaction import _passes, born, multislice, validity
+from xsim.interaction import born, multislice, validity
+from xsim.interaction._cis import exponentials
 from xsim.interaction.transmission import phase_and_loss, transmission
 from xsim.matter.library import find
 from xsim.optics.condenser import Condenser
@@ -209,31 +210,53 @@ def test_batches_threads_and_the_narrow_band_change_nothing_they_should_not():
     assert np.max(np.abs(smooth - banded)) < 2e-3
 
 
-def test_big_boxes_shared_out_over_threads_give_the_same_bits():
+@pytest.mark.parametrize("band", [1.0, 2 / 3])
+def test_a_wave_of_many_blocks_is_the_plain_recipe_on_any_number_of_threads(band):
     rng = np.random.default_rng(0)
-    excess = rng.random((2, 400, 400)).astype(np.float32) * 1e-7
-    index = np.array([2e6 - 1e5j, 4e5 - 2e4j])
+    grid, energy, edges = Grid((300, 410), 10e-9), 700.0, np.linspace(0, 3e-6, 6)
+    a, b = Stuff(1e-3, 1e-4), Stuff(2e-4, 3e-5)
+    maps = [{a: rng.random(grid.shape) * 1e-7, b: rng.random(grid.shape) * 1e-7} for _ in range(5)]
+    for m in maps[1:]:
+        for t in m.values():
+            t[:, :3] = t[:7] = 0
+    cut = multislice.from_maps(maps, grid, edges, np.float64)
+    incident = (rng.normal(size=(2, *grid.shape)) + 1j).astype(np.complex64)
     results = []
     for count in (1, 2, 3):
-        wave = np.ones((420, 410), np.complex64)
         with threads(count):
-            _passes.transmit(wave, excess, index, 7, 3)
-        results.append(wave)
-    exact = np.exp(-1j * np.tensordot(index, excess.astype(float), 1))
-    assert np.max(np.abs(results[0][7:407, 3:403] - exact)) < 1e-6
+            results.append(multislice.exit_wave(cut, incident, energy, band=band))
     assert np.array_equal(results[0], results[1])
     assert np.array_equal(results[0], results[2])
+    wave, z = incident.astype(complex), 0.0
+    for m, middle in zip(maps, (edges[1:] + edges[:-1]) / 2, strict=True):
+        wave = propagate(wave, grid, energy, middle - z, band=band) * transmission(m, energy, np.complex128)
+        z = middle
+    wave = propagate(wave, grid, energy, edges[-1] - z, band=band)
+    assert np.max(np.abs(results[0] - wave)) < 3e-6 * np.abs(wave).max()
+    double = multislice.exit_wave(cut, incident, energy, band=band, dtype=np.complex128)
+    assert np.max(np.abs(double - wave)) < 1e-12
+
+
+def test_after_64_slabs_single_precision_differs_by_less_than_2e_6():
+    rng = np.random.default_rng(0)
+    grid = Grid((252, 252), 5e-9)  # not a power of two, so that no factor of a transform is exact
+    one, two = Stuff(1e-3, 1e-4), Stuff(2e-4, 1e-5)
+    maps = ({one: rng.random(grid.shape) * 30e-9, two: rng.random(grid.shape) * 10e-9} for _ in range(64))
+    cut = multislice.from_maps(maps, grid, np.linspace(0, 1.6e-6, 65), np.float64)
+    single, double = (multislice.exit_wave(cut, 1.0, 800.0, dtype=dtype) for dtype in (np.complex64, np.complex128))
+    assert np.linalg.norm(single - double) < 2e-6 * np.linalg.norm(double)
+    photons = [float(np.sum(np.abs(wave.astype(complex)) ** 2)) for wave in (single, double)]
+    assert photons[0] == pytest.approx(photons[1], rel=4e-6)  # twice that of the amplitude
 
 
 @pytest.mark.parametrize("size", [1.0, 30.0, 3000.0])
 def test_the_compiled_exponential_is_good_to_single_precision(size):
     rng = np.random.default_rng(0)
-    angle = rng.uniform(-size, size, 10000).astype(np.float32)
-    decay = rng.uniform(-5, 20, 10000).astype(np.float32)
-    exact = np.exp(-decay.astype(float) - 1j * angle.astype(float))
-    real, imaginary = angle.copy(), decay.copy()
-    _passes._exponential(real, imaginary, np.empty_like(real))
-    assert np.max(np.abs(real + 1j * imaginary - exact) / np.abs(exact)) < 3e-7
+    quarters = rng.uniform(-size, size, 10000).astype(np.float32)
+    octaves = rng.uniform(-40, 20, 10000).astype(np.float32)
+    exact = np.exp2(octaves.astype(float)) * np.exp(0.5j * np.pi * quarters.astype(float))
+    exponentials(quarters, octaves)
+    assert np.max(np.abs(quarters + 1j * octaves - exact) / np.abs(exact)) < 2e-7
 
 
 def test_a_specimen_too_thick_for_the_grid_is_refused():

@@ -12,8 +12,10 @@ Wojcik & Jacobsen, Opt. Express 25, 1831 (doi 10.1364/OE.25.001831).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,10 +26,11 @@ from xsim.errors import RangeError, SamplingError
 from xsim.interaction._heights import heights
 from xsim.interaction.validity import required_slabs
 from xsim.waves.angular_spectrum import check_distance, transfer_function
-from xsim.waves.fft import array_namespace, fft1, fft2, ifft1, ifft2, like
+from xsim.waves.fft import array_namespace, fft2, ifft2, like
 from xsim.waves.grid import Grid
 
 if TYPE_CHECKING:
+    from xsim.interaction._march import Act, Kernel
     from xsim.matter.material import Material
     from xsim.specimen.specimen import Specimen
 
@@ -162,71 +165,58 @@ def exit_wave(
     k = wavenumber(energy)
     index = [complex(k * o.delta, -k * o.beta) for o in (m.optics(energy) for m in slabs.materials)]
     wave = _start(incident, grid, dtype)
-    step = _Stepper(grid, energy, tilt, band)
     plane_wave = not np.ndim(incident) and tilt == (0.0, 0.0)
-    stops = [*([] if plane_wave else [z]), *(slab.z for slab in slabs.slabs), z_out]
-    check_distance(grid, energy, float(np.sum(np.abs(np.diff(stops)))), band)
+    flights, z = [], slabs.slabs[0].z if plane_wave and slabs.slabs else z
     for slab in slabs.slabs:
-        if not plane_wave:
-            wave = step.propagate(wave, slab.z - z)
-        wave = _transmit(wave, slab, [index[m] for m in slab.materials])
-        plane_wave, z = False, slab.z
-    if not plane_wave:
-        wave = step.propagate(wave, z_out - z)
-    common = np.exp(-1j * sum((n * t for n, t in zip(index, slabs.uniform, strict=True)), 0j))
-    if not isinstance(wave, np.ndarray):
-        return wave * complex(common)
-    wave *= complex(common)
-    return wave
+        flights.append(slab.z - z)
+        z = slab.z
+    if slabs.slabs or not plane_wave:
+        flights.append(z_out - z)
+    check_distance(grid, energy, float(np.sum(np.abs(flights))), band)
+    common = complex(np.exp(-1j * sum((n * t for n, t in zip(index, slabs.uniform, strict=True)), 0j)))
+    kernels = _Kernels(grid, energy, tilt, band)
+    if array_namespace(wave) is np:
+        from xsim.interaction._march import march
+
+        acts = [_act(slab, index) for slab in slabs.slabs]
+        return march(wave, list(zip_longest([kernels.blocks(d, wave) for d in flights], acts)), common)
+    for slab, distance in zip_longest(slabs.slabs, flights):
+        if distance:
+            wave = ifft2(fft2(wave) * kernels.whole(distance, wave))
+        if slab is not None:
+            wave = _transmit(wave, slab, [index[m] for m in slab.materials])
+    return wave * common
 
 
-class _Stepper:
-    """Propagates over distances that mostly repeat; keeps their transfer functions."""
+class _Kernels:
+    """Transfer functions for distances that mostly repeat."""
 
     def __init__(self, grid: Grid, energy: float, tilt: tuple[float, float], band: float):
         self.grid, self.energy, self.tilt, self.band = grid, energy, tilt, band
-        self.kernels: dict[float, Any] = {}
+        self.known: dict[float, Any] = {}
 
-    def propagate(self, wave: Any, distance: float) -> Any:
-        """`wave` carried by `distance` [m], in place where the library allows."""
-        if distance == 0:
-            return wave
-        kernel = self._kernel(distance, wave)
-        if array_namespace(wave) is np:
-            return self._in_place(wave, kernel)
-        return ifft2(fft2(wave) * kernel)
+    def whole(self, distance: float, wave: Any) -> Any:
+        """For arrays of the library of `wave`."""
+        return self._get(distance, lambda z: like(self._make(z, wave), wave))
 
-    def _kernel(self, distance: float, wave: Any) -> Any:
+    def blocks(self, distance: float, wave: NDArray[Any]) -> Callable[[], Kernel] | None:
+        """For `march`; none for no distance."""
+        from xsim.interaction._march import Kernel
+
+        waves = wave.size // math.prod(self.grid.shape)
+        return (lambda: self._get(distance, lambda z: Kernel.of(self._make(z, wave), waves))) if distance else None
+
+    def _get(self, distance: float, make: Callable[[float], Any]) -> Any:
         key = float(f"{distance:.12e}")  # the same gap between slabs differs in its last bits
-        if key not in self.kernels:
-            if len(self.kernels) > 4:
-                self.kernels.clear()
-            check_distance(self.grid, self.energy, key, self.band)
-            dtype = np.complex64 if str(wave.dtype).endswith("complex64") else np.complex128
-            kernel = transfer_function(self.grid, self.energy, key, band=self.band, tilt=self.tilt, dtype=dtype)
-            self.kernels[key] = like(kernel, wave)
-        return self.kernels[key]
+        if key not in self.known:
+            if len(self.known) > 4:
+                self.known.pop(next(iter(self.known)))
+            self.known[key] = make(key)
+        return self.known[key]
 
-    def _in_place(self, wave: NDArray[Any], kernel: NDArray[Any]) -> NDArray[Any]:
-        """Transform, multiply and transform back; columns outside the band are zeroed, not transformed."""
-        from xsim.interaction import _passes
-
-        nx = self.grid.shape[1]
-        half = min(nx // 2, int(self.band * nx / 2)) if self.band < 1 else nx
-        if 2 * half + 1 >= nx:
-            wave = fft2(wave, overwrite=True)
-            _passes.multiply(wave, kernel)
-            return np.asarray(ifft2(wave, overwrite=True))
-        wave = fft1(wave, -1, overwrite=True)
-        for columns in (slice(0, half + 1), slice(nx - half, nx)):
-            part = wave[..., columns]
-            spectrum = fft1(part, -2, overwrite=True)
-            np.multiply(spectrum, kernel[..., columns], out=spectrum)
-            back = ifft1(spectrum, -2, overwrite=True)
-            if back.__array_interface__["data"] != part.__array_interface__["data"]:
-                part[...] = back
-        wave[..., half + 1 : nx - half] = 0
-        return np.asarray(ifft1(wave, -1, overwrite=True))
+    def _make(self, distance: float, wave: Any) -> NDArray[Any]:
+        dtype = np.complex64 if str(wave.dtype).endswith("complex64") else np.complex128
+        return transfer_function(self.grid, self.energy, distance, band=self.band, tilt=self.tilt, dtype=dtype)
 
 
 def _start(incident: Any, grid: Grid, dtype: Any) -> Any:
@@ -238,17 +228,23 @@ def _start(incident: Any, grid: Grid, dtype: Any) -> Any:
 
 
 def _transmit(wave: Any, slab: Slab, index: list[complex]) -> Any:
-    """Multiply by exp(-i sum (k delta - i k beta) t) within the slab's box."""
-    xp = array_namespace(wave)
-    if xp is np:
-        from xsim.interaction import _passes
-
-        _passes.transmit(wave, slab.excess, np.array(index), slab.row, slab.column)
-        return wave
+    """Multiply by exp(-i sum (k delta - i k beta) t) within the slab's box, for arrays of other libraries."""
     phase = sum(n * t.astype(np.float64) for n, t in zip(index, slab.excess, strict=True))
     factor = np.ones(wave.shape[-2:], np.complex64 if str(wave.dtype).endswith("complex64") else np.complex128)
     factor[slab.box] = np.exp(-1j * phase)
     return wave * like(factor, wave)
+
+
+def _act(slab: Slab, index: list[complex]) -> Act:
+    """What the slab does to rows of a NumPy wave; index: of the slab's own materials."""
+    from xsim.interaction import _passes
+
+    values = np.array([index[m] for m in slab.materials])
+
+    def act(wave: NDArray[Any], rows: tuple[int, int]) -> None:
+        _passes.transmit(wave, slab.excess, values, (slab.row, slab.column), rows)
+
+    return act
 
 
 def _crop(excess: dict[int, NDArray[np.float64]], z: float, dtype: Any) -> Slab:

@@ -83,5 +83,8 @@ def _cis(out: Any, quarters: Any) -> None:
         half, odd = abs(turn) == 2.0, abs(turn) == 1.0
         real = sine if odd else cosine
         imaginary = cosine if odd else sine
-        out[2 * i] = -real if (turn == 1.0 or half) else real
-        out[2 * i + 1] = -imaginary if (turn == -1.0 or half) else imaginary
+        # chosen before they are stored: a conditional store would not become vector code
+        real = -real if (turn == 1.0 or half) else real
+        imaginary = -imaginary if (turn == -1.0 or half) else imaginary
+        out[2 * i] = real
+        out[2 * i + 1] = imaginary

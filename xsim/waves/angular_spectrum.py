@@ -78,7 +78,7 @@ def transfer_function(
             kernel = np.exp(-1j * distance * q2 / (root + k))  # sqrt(k^2 - q^2) - k without cancellation
             kernel[q2 >= k * k] = 0
         kernel[qx**2 + qy**2 > cut**2] = 0
-    return kernel if mirrors is None else kernel[mirrors[0]][:, mirrors[1]]
+    return kernel if mirrors is None else np.take(kernel[mirrors[0]], mirrors[1], axis=1)
 
 
 def propagate(

@@ -52,14 +52,15 @@ def ifft2(array: Any, *, overwrite: bool = False) -> Any:
     return _transform("ifft2", array, overwrite)
 
 
-def fft1(array: Any, axis: int, *, overwrite: bool = False) -> Any:
-    """Forward transform along one axis of a NumPy array."""
-    return _scipy.fft(array, axis=axis, overwrite_x=overwrite, workers=thread_count())
+def fft1(array: Any, axis: int, *, overwrite: bool = False, workers: int | None = None) -> Any:
+    """Forward transform along one axis of a NumPy array, on `workers` threads (by default all)."""
+    return _scipy.fft(array, axis=axis, overwrite_x=overwrite, workers=workers or thread_count())
 
 
-def ifft1(array: Any, axis: int, *, overwrite: bool = False) -> Any:
-    """Inverse transform along one axis of a NumPy array, with 1/n."""
-    return _scipy.ifft(array, axis=axis, overwrite_x=overwrite, workers=thread_count())
+def ifft1(array: Any, axis: int, *, overwrite: bool = False, scaled: bool = True, workers: int | None = None) -> Any:
+    """Inverse transform along one axis of a NumPy array, with 1/n unless `scaled` is false."""
+    norm = "backward" if scaled else "forward"
+    return _scipy.ifft(array, axis=axis, overwrite_x=overwrite, norm=norm, workers=workers or thread_count())
 
 
 def fftn(array: Any, *, overwrite: bool = False) -> Any:
