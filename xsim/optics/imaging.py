@@ -11,7 +11,7 @@ carries |.|^2 without loss and interpolated once, also exactly. Reference: Hopki
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,8 +27,8 @@ from xsim.waves.fft import ifft2
 from xsim.waves.grid import Grid
 
 FloatArray = NDArray[np.float64]
-#: tilts (qx, qy) [rad/m] of source points, and their weights
-Points = list[tuple[tuple[float, float], float]]
+#: light and pupil (h, w) on some frequencies, the first of these (row, column), and the weight of the squared field
+Passing = tuple[NDArray[Any], NDArray[Any], tuple[int, int], float]
 
 #: source points added up by one thread before their sum joins the others; fixed, so that no result depends on threads
 _BLOCK = 8
@@ -80,32 +80,35 @@ def abbe_image(
     `Condenser.directions`. defocus [m]: image the plane this far downstream. Multiply by the objective's efficiency
     for photons. Raises SamplingError if the grid cannot carry the image.
     """
-    lattice, radius = image_lattice(grid, energy, objective, directions, defocus)
-    points = [((radius * float(x), radius * float(y)), float(w)) for (x, y), w in zip(directions, weights, strict=True)]
-    blocks = [points[start:stop] for start, stop in spans(len(points), _BLOCK)]
+    lattice = image_lattice(grid, energy, objective, directions, defocus)
+    radius = lattice.radius
+    tilts = [(radius * float(x), radius * float(y)) for x, y in directions]
+    blocks = spans(len(tilts), _BLOCK)
 
-    def pupil(qx: FloatArray, qy: FloatArray) -> NDArray[Any]:
-        return objective.pupil_at(qx, qy, energy, defocus)
+    def passing(span: tuple[int, int], light: Callable[[tuple[float, float]], NDArray[Any]]) -> Iterator[Passing]:
+        for tilt, weight in zip(tilts[slice(*span)], weights[slice(*span)], strict=True):
+            box = lattice.around(tilt)
+            qx, qy = lattice.vectors(box)
+            pupil = objective.pupil_at(qx + tilt[0], qy + tilt[1], energy, defocus)
+            yield lattice.part(light(tilt), box), pupil, (box[0][0], box[1][0]), float(weight)
 
     if callable(wave):
         behind = wave
         total = np.zeros((2, 2, *lattice.shape))
         for block in blocks:
-            total += _add_points(block, lattice, lambda tilt: lattice.spectrum(behind(tilt)), pupil)
+            total += add_fields(passing(block, lambda tilt: lattice.spectrum(_complex(behind(tilt)))), lattice)
         return lattice.enlarge(total)
-    light = lattice.spectrum(np.asarray(wave, np.complex128)).astype(complex_of(wave))
-    return lattice.enlarge(_in_threads(blocks, lambda block: _add_points(block, lattice, lambda tilt: light, pupil)))
+    seen = lattice.spectrum(np.asarray(wave, np.complex128)).astype(complex_of(wave))
+    jobs = [lambda block=block: add_fields(passing(block, lambda tilt: seen), lattice) for block in blocks]
+    return lattice.enlarge(sum_in_threads(jobs))
 
 
-def image_lattice(
-    grid: Grid, energy: float, objective: Objective, directions: FloatArray, defocus: float
-) -> tuple[Lattice, float]:
-    """The lattice for images by `objective`, and the radius of its pupil [rad/m]. Raises SamplingError."""
+def image_lattice(grid: Grid, energy: float, objective: Objective, directions: FloatArray, defocus: float) -> Lattice:
+    """The lattice for images by `objective`; its radius is that of the pupil [rad/m]. Raises SamplingError."""
     numerical_aperture = float(objective.numerical_aperture(energy))
     check_image(grid, energy, numerical_aperture, float(np.max(np.hypot(directions[:, 0], directions[:, 1]))))
     check_reach(grid, objective.blur(energy, defocus))
-    radius = wavenumber(energy) * numerical_aperture
-    return Lattice(grid, radius), radius
+    return Lattice(grid, wavenumber(energy) * numerical_aperture)
 
 
 def complex_of(wave: NDArray[Any]) -> Any:
@@ -113,16 +116,20 @@ def complex_of(wave: NDArray[Any]) -> Any:
     return np.complex64 if wave.dtype in (np.float32, np.complex64) else np.complex128
 
 
-def _in_threads(blocks: list[Points], work: Callable[[Points], NDArray[Any]]) -> FloatArray:
-    """Sum of the work on all blocks, always in the order of the blocks, with as many at a time as there are threads."""
+def _complex(wave: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(wave).astype(complex_of(wave), copy=False)
+
+
+def sum_in_threads(jobs: Sequence[Callable[[], NDArray[Any]]]) -> FloatArray:
+    """Sum of what all jobs return, always in their order, with as many at a time as there are threads."""
     total: Any = 0.0
     threads = thread_count()
-    for start, stop in spans(len(blocks), threads):
+    for start, stop in spans(len(jobs), threads):
         found: dict[int, NDArray[Any]] = {}
 
         def task(index: int, found: dict[int, NDArray[Any]] = found) -> None:
             with use_threads(1):
-                found[index] = work(blocks[index])
+                found[index] = jobs[index]()
 
         share(task, [(index,) for index in range(start, stop)], threads)
         for index in range(start, stop):
@@ -130,28 +137,18 @@ def _in_threads(blocks: list[Points], work: Callable[[Points], NDArray[Any]]) ->
     return np.asarray(total)
 
 
-def _add_points(
-    points: Points,
-    lattice: Lattice,
-    light: Callable[[tuple[float, float]], NDArray[Any]],
-    pupil: Callable[[FloatArray, FloatArray], NDArray[Any]],
-) -> NDArray[Any]:
-    """Images by some source points, weighted and added, on the four lattices (2, 2, M_y, M_x)."""
+def add_fields(parts: Iterable[Passing], lattice: Lattice) -> NDArray[Any]:
+    """Squared fields, weighted and added, on the four lattices (2, 2, M_y, M_x), in the precision of the light."""
     fields: Any = None
-    for tilt, weight in points:
-        spectrum = light(tilt)
+    for light, pupil, corner, weight in parts:
         if fields is None:
-            fields = np.empty((2, 2, *lattice.shape), spectrum.dtype)
+            fields = np.empty((2, 2, *lattice.shape), light.dtype)
             total = np.zeros(fields.shape, fields.real.dtype)
-        box = lattice.around(tilt)
-        qx, qy = lattice.vectors(box)
-        passed = pupil(qx + tilt[0], qy + tilt[1])
-        seen = lattice.part(spectrum, box)
-        corner = (box[0][0], box[1][0])
         ramps = tuple(
-            half_steps(k, n, m, fields.dtype) for k, n, m in zip(corner, seen.shape, lattice.shape, strict=True)
+            half_steps(first, count, points, fields.dtype)
+            for first, count, points in zip(corner, light.shape, lattice.shape, strict=True)
         )
-        spread(seen, passed, corner, ramps, fields)
+        spread(light, pupil, corner, ramps, fields)
         fields = ifft2(fields, overwrite=True)
         add_squares(fields, total.dtype.type(weight), total)
     return total

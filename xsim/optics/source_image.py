@@ -90,7 +90,7 @@ def lit_field(image: SourceImage, grid: Grid, width: float, energy: float, cone:
     )
     found = fftshift(ifft2(spectrum, overwrite=True)).real
     spline = RectBivariateSpline(own.y, own.x, found, kx=3, ky=3)
-    rows, columns = (_periodic(x, width) for x in (grid.y, grid.x))
+    rows, columns = (_periodic(x, width) for x in (np.asarray(grid.y, np.float64), np.asarray(grid.x, np.float64)))
     light = sum(
         (v[:, None] * u[None, :] * np.roll(spline(np.sort(y), np.sort(x)), (np.argmin(y), np.argmin(x)), (0, 1)))
         for v, y in rows
