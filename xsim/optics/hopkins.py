@@ -11,8 +11,9 @@ What the modes left out would add is nearly even over the field: its mean, known
 `error` is twice the largest difference from Abbe's sum over the same points, relative to the incident light, for an
 edge, gratings, a dot, a hole, a phase disk and a rough phase plate on that coarse lattice: an estimate, not a bound.
 Thin specimens only: what leaves a thick one depends on the direction of the light. Nothing passes beyond (1 + sigma)
-NA, as in Abbe's sum. Reference: Hopkins, doi 10.1098/rspa.1953.0071; Cobb, Photolithography optimization (sum of coherent
-systems), UC Berkeley (1998); Gamo, Progress in Optics 3, 187 (doi 10.1016/S0079-6638(08)70571-0).
+NA, as in Abbe's sum. References: Hopkins, doi 10.1098/rspa.1953.0071; Cobb, Fast optical and process proximity
+correction algorithms (sum of coherent systems), UC Berkeley (1998); Gamo, Progress in Optics 3, 187 (doi
+10.1016/S0079-6638(08)70571-0).
 """
 
 from __future__ import annotations
