@@ -305,7 +305,7 @@ def test_every_method_says_which_technique_it_serves_and_builds_from_its_own_dum
 
 def test_wrong_methods_and_knobs_are_told_with_what_is_allowed(ptychogram: Any) -> None:
     measurement, _ = ptychogram
-    assert methods_for(measurement) == ["rpie"]
+    assert methods_for(measurement) == ["rpie", "difference_map", "epie"]
     assert choose(measurement).kind == "rpie"
     with pytest.raises(UnknownNameError, match=r'did you mean "rpie"\?'):
         choose(measurement, "rpi")

@@ -26,6 +26,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
     command.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="a knob of the method, e.g. iterations=200"
     )
+    command.add_argument("--modes", metavar="N", type=int, help="modes of a ptychographic probe, as --set modes=N")
     command.add_argument(
         "-o", "--out", metavar="DIR", type=Path, help="folder (default: reconstructions/RUN-INSTRUMENT)"
     )
@@ -40,7 +41,8 @@ def execute(arguments: argparse.Namespace) -> int:
     from xsim.reconstruct._choose import choose
 
     measurement = read_instrument(arguments.run, arguments.instrument)
-    method = choose(measurement, arguments.method, knobs(arguments.set))
+    modes = [] if arguments.modes is None else [f"modes={arguments.modes}"]
+    method = choose(measurement, arguments.method, knobs(arguments.set + modes))
     out = arguments.out or Path("reconstructions") / f"{arguments.run.resolve().name}-{measurement.name}"
     files = _free(out, f"{measurement.name}-{method.kind}", arguments.force)
     found = method(measurement)
