@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from xsim.interaction.validity import required_slabs, structured_depth
 from xsim.matter.material import Material
 from xsim.registry import discover
 from xsim.specimen.population import Population, at
@@ -45,3 +46,13 @@ def test_a_population_without_copies_reaches_nowhere() -> None:
     nobody = Population("nobody", Box(sides=("1 nm", "1 nm", "1 nm")), GOLD, None, at(np.zeros((0, 3))))
     assert nobody.z_range == (np.inf, -np.inf)
     assert Specimen(populations=(nobody,)).z_range == (0.0, 0.0)
+
+
+def test_a_wide_thin_pattern_is_projected_not_cut_into_slabs() -> None:
+    flat = Population("film", Box(sides=("5 um", "5 um", "100 nm")), GOLD, None, at([[0.0, 0.0, 0.0]]))
+    specimen = Specimen(populations=(flat,))
+    assert structured_depth(specimen) == pytest.approx(100e-9)
+    assert required_slabs(specimen, 815.0, 10.87e-9) == 1
+    tilted = specimen.rotated(Rotation.from_euler("y", 60, degrees=True).as_matrix())
+    assert structured_depth(tilted) == pytest.approx((5e-6 * np.sin(np.pi / 3) + 100e-9 / 2), rel=1e-9)
+    assert required_slabs(tilted, 815.0, 10.87e-9) > 20

@@ -56,13 +56,9 @@ def projection_limit(energy: float, resolution: float) -> float:
 
 def structured_range(specimen: Specimen) -> tuple[float, float]:
     """Lowest and highest z [m] of any particle, between which the specimen varies across the beam; (0, 0) if none."""
-    low, high = math.inf, -math.inf
-    for population in specimen.populations:
-        if not len(population.poses):
-            continue
-        reach = population.shape.radius * population.poses.scales
-        z = population.poses.positions[:, 2]
-        low, high = min(low, float(np.min(z - reach))), max(high, float(np.max(z + reach)))
+    ranges = [population.z_range for population in specimen.populations]
+    low = min((bottom for bottom, _ in ranges), default=math.inf)
+    high = max((top for _, top in ranges), default=-math.inf)
     return (low, high) if low <= high else (0.0, 0.0)
 
 
