@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -351,3 +352,27 @@ def test_wrong_volume_files_are_refused(tmp_path: Path) -> None:
         with pytest.raises(ValidationError, match=text) as caught:
             Voxels(file=str(tmp_path / name), pitch="1 nm")
         assert isinstance(caught.value.errors()[0]["ctx"]["error"], FileError | RangeError)
+
+
+def test_slabs_of_a_grey_volume_are_those_of_its_cubes_and_add_up(tmp_path: Path) -> None:
+    """Cut into slabs, a grey volume is rastered by the voxels that each slab meets."""
+    values = np.random.default_rng(6).uniform(size=(7, 8, 6))
+    np.save(tmp_path / "grey.npy", values)
+    body = Voxels(file=str(tmp_path / "grey.npy"), pitch="1 nm")
+    assert body.data.grey
+    grid, turn = Grid((20, 22), NM), Rotation.random(random_state=11).as_matrix()
+    where = pose((0.4 * NM, -0.3 * NM, 0.7 * NM), turn, 1.2)
+    z, y, x = (np.arange(n) - (n - 1) / 2 for n in values.shape)
+    places = np.stack(np.broadcast_arrays(x[None, None, :], y[None, :, None], z[:, None, None]), -1).reshape(-1, 3) * NM
+    edges = np.array([-np.inf, -3.1, -1.0, -0.2, 0.7, 2.0, np.inf]) * NM
+    total = np.zeros(grid.shape)
+    for low, high in itertools.pairwise(edges):
+        slab = raster(body, where, grid, low, high)
+        cubes = np.zeros(grid.shape)
+        for place, part in zip(places, values.ravel(), strict=True):
+            spot = pose(where.positions[0] + 1.2 * turn @ place, turn, 1.2)
+            cubes += part * raster(Cube(edge="1 nm"), spot, grid, low, high)
+        np.testing.assert_allclose(slab, cubes, atol=1e-11 * NM)
+        total += slab
+    np.testing.assert_allclose(total, raster(body, where, grid), atol=1e-11 * NM)
+    assert raster(body, where, grid, 20 * NM, 30 * NM).max() == 0

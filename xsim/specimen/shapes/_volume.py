@@ -95,6 +95,29 @@ class Volume:
         return voxel_faces(self.occupancy)
 
     @cached_property
+    def grey(self) -> bool:
+        """Whether most neighbours differ, so that faces are not few."""
+        return len(self.faces[1]) > self.occupancy.size / 4
+
+    def between(self, axis: FloatArray, low: float, high: float) -> tuple[FloatArray, FloatArray]:
+        """The voxels that reach between the planes axis.r = low and high, others emptied, and where the box begins.
+
+        axis: unit vector (3,); low, high [voxels from the centre]; returns occupancy in a box (which may be empty) and
+        the box's first voxel (3,).
+        """
+        reach = np.abs(axis).sum() / 2
+        steps = [
+            (np.arange(n) + 0.5 - half) * a for n, half, a in zip(self.occupancy.shape, self.half, axis, strict=True)
+        ]
+        height = steps[0][:, None, None] + steps[1][:, None] + steps[2]
+        met = (height > low - reach) & (height < high + reach) & (self.occupancy > 0)
+        if not met.any():
+            return np.zeros((0, 0, 0)), np.zeros(3)
+        box = [np.flatnonzero(met.any(axis=tuple({0, 1, 2} - {k}))) for k in range(3)]
+        cut = tuple(slice(int(b[0]), int(b[-1]) + 1) for b in box)
+        return np.where(met[cut], self.occupancy[cut], 0.0), np.array([float(b[0]) for b in box])
+
+    @cached_property
     def hull(self) -> FloatArray:
         """Corners (n, 3) of the convex hull of the occupied voxels."""
         from scipy.spatial import ConvexHull
