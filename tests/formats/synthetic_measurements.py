@@ -74,6 +74,18 @@ def stxm_image():
     return measurement("stxm1", "stxm", table(axes), image(20, 26).ravel(), ())
 
 
+def stxm_segments():
+    axes = (axis("y", 20, 50e-9), axis("x", 26, 50e-9))
+    quarter = np.pi / 2 * np.arange(4) - np.pi / 4
+    geometry = {
+        "segment_inner [rad]": np.zeros(4), "segment_outer [rad]": np.full(4, 0.03),
+        "segment_start [rad]": quarter, "segment_stop [rad]": quarter + np.pi / 2,
+    }  # fmt: skip
+    expected = image(20, 26).reshape(-1, 1) * (1 + 0.1 * np.arange(4))
+    segments = (Axis("segment", np.arange(4)),)
+    return measurement("stxm3", "stxm", table(axes), expected, segments, geometry=geometry)
+
+
 def stxm_tilts():
     tilts = Axis("tilt", np.radians([0.0, 30.0]), "rad")
     axes = (tilts, axis("y", 4, 50e-9), axis("x", 5, 50e-9))
@@ -164,5 +176,5 @@ def point():
     return measurement("diode", "brand_new", FrameTable.single(8000.0, 1.0), np.array([55.0]), ())
 
 
-ALL = [full_field, tomography, stxm, stxm_image, stxm_tilts, ptychography, cdi, single_particle, fluorescence,
-       absorption, saxs, unknown_kind, point]  # fmt: skip
+ALL = [full_field, tomography, stxm, stxm_image, stxm_tilts, stxm_segments, ptychography, cdi, single_particle,
+       fluorescence, absorption, saxs, unknown_kind, point]  # fmt: skip

@@ -104,6 +104,10 @@ class StxmPrepared:
         """Thickness of each material, phase and optical density on the scan's own grid; where the beam really was."""
         return scan_truth(self.instrument, self.specimen)
 
+    def measured(self) -> dict[str, Any]:
+        """Which model made the image, and of how many slabs."""
+        return {"route": "convolution", "slabs": 1}
+
     def check_energy(self, energy: float) -> None:
         """Raise an error or warn where the grid or the optic does not serve `energy` [eV]."""
         self.instrument.check_optic(energy, self.light)

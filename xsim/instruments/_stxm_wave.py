@@ -125,6 +125,10 @@ class StxmWavePrepared:
         """Thickness of each material, phase and optical density on the scan's own grid; where the beam really was."""
         return scan_truth(self.instrument, self.specimen)
 
+    def measured(self) -> dict[str, Any]:
+        """Which model made the image, and of how many slabs."""
+        return {"route": "far field", "slabs": len(self.slices.middles)}
+
     def check_energy(self, energy: float) -> None:
         """Raise an error or warn where the grid or the optic does not serve `energy` [eV]."""
         self.instrument.check_optic(energy, self.light)

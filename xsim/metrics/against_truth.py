@@ -7,7 +7,7 @@ ratio. Resolution: half period where the ring correlation with the truth falls b
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -51,8 +51,14 @@ class Comparison:
 def compare(estimate: Estimate, truths: dict[str, Truth]) -> list[Comparison]:
     """Every comparison that the truth allows. Raises FileError if it holds nothing of what is estimated."""
     what = estimate.estimates
-    special = {"object": _object, "exit_wave-1": _exit_wave, "cross_section": _curve, "optical_density": _density,
-               "attenuation": _volume}  # fmt: skip
+    special = {
+        "object": _object,
+        "phase": _phase,
+        "exit_wave-1": _exit_wave,
+        "cross_section": _curve,
+        "optical_density": _density,
+        "attenuation": _volume,
+    }
     found = special.get(what, _named)(estimate, truths)
     if not found:
         have = ", ".join(truths) or "nothing"
@@ -124,6 +130,15 @@ def _volume(estimate: Estimate, truths: dict[str, Truth]) -> list[Comparison]:
         numbers = _line(a, b) | _resolution(a, b, spacing(shared[-1]))
         found.append(Comparison("attenuation", a, b, shared, truth.unit, numbers))
     return found
+
+
+def _phase(estimate: Estimate, truths: dict[str, Truth]) -> list[Comparison]:
+    """A phase is known but for a constant: both are compared about their means over the field."""
+    if "phase" not in truths or len(estimate.axes) != 2:
+        return []
+    found = _map("phase", estimate.values, estimate.axes, truths["phase"], estimate.error, estimate.unit)
+    a, b = found.estimate - found.estimate.mean(), found.truth - found.truth.mean()
+    return [replace(found, estimate=a, truth=b, numbers=_line(a, b) | _resolution(a, b, spacing(found.axes[-1])))]
 
 
 def _curve(estimate: Estimate, truths: dict[str, Truth]) -> list[Comparison]:

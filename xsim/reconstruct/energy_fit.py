@@ -40,6 +40,8 @@ class EnergyFit(Model):
 
     def accepts(self, measurement: Measurement) -> str:
         """Why it cannot reconstruct this measurement; empty if it can."""
+        if any(axis.name == "segment" for axis in measurement.axes):
+            return "its detector is segmented: a part of the light is no measure of the density; use dpc"
         if any(axis.unit == "rad" for axis in measurement.frames.axes):
             return "it is a tilt series"
         energies = len(np.unique(np.asarray(measurement.frames["energy"])))

@@ -26,6 +26,7 @@ from xsim.report.parts import (
     same_scale,
     with_truth,
 )  # fmt: skip
+from xsim.report.scanning import segmented_view
 from xsim.report.spectra import absorption_view, stack_spectrum
 
 
@@ -62,6 +63,8 @@ def by_dimension(measurement: Measurement) -> Rows:
         return image_view(measurement)
     if not measurement.axes and len(measurement.frames.axes) >= 2:
         return scanned_view(measurement)
+    if [axis.name for axis in measurement.axes] == ["segment"] and len(measurement.frames.axes) >= 2:
+        return segmented_view(measurement)
     if axes and len(axes) <= 2 and len(axes[-1]) > 1:
         return spectrum_view(measurement, axes[-1])
     return table_view(measurement)
