@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xsim.exposure import Axis, Dose, FrameTable, Measurement, Truth
+from xsim.exposure import Axis, Dose, FrameTable, Measurement, Reference, Truth
 
 RNG = np.random.default_rng(5)
 DOSE = {"gold": Dose(1.2e6, 3.4e6, 1e-12, 1e-18), "vitreous_ice": Dose(2.0e4, 5.0e4, 2e-13, 1e-17)}
@@ -59,6 +59,17 @@ def tomography(n=5, ny=24, nx=32):
     axes = (axis("y", ny, 20e-9), axis("x", nx, 20e-9))
     stack = np.stack([image(ny, nx) * (1 + 0.1 * k) for k in range(n)])
     return measurement("tomo", "full_field", frames, stack, axes, geometry={"detector_distance [m]": 0.3})
+
+
+def calibrated(axis="y"):
+    """A tilt series about y or x with flats and darks."""
+    made = tomography()
+    for name, level, n in (("flats", 100.0, 5), ("darks", 2.0, 3)):
+        counts = RNG.poisson(np.full((n, 24, 32), level)).astype(np.uint32)
+        incident = np.full(n, 1e6 if name == "flats" else 0.0)
+        object.__setattr__(made, name, Reference(table(energy=520.0, shot=np.arange(n)), counts, incident))
+    object.__setattr__(made, "settings", {"scan": [{"kind": "tilts", "axis": axis}]})
+    return made
 
 
 def stxm(n_energy=6, ny=20, nx=26, name="stxm"):

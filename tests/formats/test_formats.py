@@ -333,3 +333,21 @@ def test_an_xdi_spectrum_has_its_header_and_the_logarithm_of_the_ratio(tmp_path)
     table = np.loadtxt(tmp_path / "a.xdi")
     np.testing.assert_allclose(table[:, 0], measurement.frames["energy"])
     np.testing.assert_allclose(table[:, 1], np.log(table[:, 3] / table[:, 2]), rtol=1e-8)
+
+
+@pytest.mark.parametrize("axis", ["y", "x"])
+def test_a_series_with_flats_and_darks_is_valid_and_comes_back_the_same_about_either_axis(axis, tmp_path):
+    measurement = synthetic.calibrated(axis)
+    chosen = default_format(measurement)
+    assert chosen.kind == "nxtomo"
+    chosen.write(measurement, tmp_path / "t.nxs", PROVENANCE)
+    assert errors_of(tmp_path / "t.nxs") == 0
+    again = run_reader.read_measurement(tmp_path / "t.nxs")
+    for mine, its in ((measurement, again), (measurement.flats, again.flats), (measurement.darks, again.darks)):
+        np.testing.assert_array_equal(mine.counts, its.counts)
+        np.testing.assert_array_equal(mine.incident, its.incident)
+    with h5py.File(tmp_path / "t.nxs") as file:
+        shape = file["entry/instrument/detector/data"].shape
+        assert shape == ((13, 24, 32) if axis == "y" else (13, 32, 24))
+        assert isinstance(float(file["entry"].attrs["version"]), float)
+        assert file["entry"].attrs["version"] == 2.0  # a text here stops tomoscan

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 
 import xsim
+from xsim.cli import main
 from xsim.resources import data_files
 
 SHIPPED = [path.stem for path in data_files("scenarios")]
+
+#: scenario -> instrument, method and the scores that its reconstruction must reach at least
+RECONSTRUCTED = {"label-tomography": ("tomo", "fbp", {"precision": 0.95, "recall": 0.7, "f1": 0.8})}
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -25,3 +31,19 @@ def test_a_shipped_scenario_runs_and_meets_its_expectations(name: str, tmp_path:
     for instrument, entry in record["instruments"].items():
         assert entry["counts"] > 0, instrument
         assert (tmp_path / name / entry["file"]).is_file()
+    if name in RECONSTRUCTED:
+        instrument, method, scores = RECONSTRUCTED[name]
+        found = reconstructed(tmp_path / name, instrument, method)["labels"]
+        assert all(found[key] >= least for key, least in scores.items()), found
+        assert found["distance [m]"] < 12e-9  # of labels of 15 nm radius in pixels of 20 nm
+
+
+def reconstructed(run: Path, instrument: str, method: str) -> dict[str, dict[str, float]]:
+    """The scores that `xsim reconstruct` reports."""
+    out = io.StringIO()
+    with redirect_stdout(out):
+        options = ["--method", method, "-o", str(run.parent / "found"), "--json"]
+        assert main(["reconstruct", str(run), instrument, *options]) == 0
+    assert (run.parent / "found" / f"{instrument}-{method}.png").is_file()
+    scores: dict[str, dict[str, float]] = json.loads(out.getvalue())["scores"]
+    return scores
