@@ -25,8 +25,7 @@ def volume_rows(found: Reconstruction, compared: list[Comparison]) -> Rows:
     if truth is None:
         rows = [_slices(np.asarray(found.values), found.axes, found.unit, "", None)]
     else:
-        low, high = colour_limits(truth.truth)
-        limits = (min(0.0, low), high)
+        limits = _limits(truth.estimate, truth.truth)
         parts = (_slices(v, truth.axes, truth.unit, text, limits) for v, text in
                  ((truth.estimate, "Reconstruction · "), (truth.truth, "Truth · ")))  # fmt: skip
         rows = [[panel for pair in zip(*parts, strict=True) for panel in pair]]
@@ -37,6 +36,12 @@ def volume_rows(found: Reconstruction, compared: list[Comparison]) -> Rows:
     if curves is not None:
         rows[-1].append(curves)
     return rows
+
+
+def _limits(*volumes: Array) -> tuple[float, float]:
+    """One scale of colours for the middle slices of all volumes, from nothing up."""
+    middles = [part for v in volumes for part in (v[v.shape[0] // 2], v[:, v.shape[1] // 2])]
+    return 0.0, max(colour_limits(part)[1] for part in middles)
 
 
 def _slices(
