@@ -39,6 +39,9 @@ def test_a_run_records_its_scores_and_expectations_judge_them(tmp_path: Path) ->
     scores = record["instruments"]["txm"]["scores"]
     assert set(scores) == {"lines", "lines_error", "counted", "counted_error"}
     assert record["expectations"][0]["met"]
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "score: txm.lines" in page
+    assert f"{scores['counted']:.4g} ± " in page
     assert record["expectations"][0]["value"] == scores["lines"]
     assert abs(scores["counted"] - scores["lines"]) < 5 * scores["counted_error"] + 0.03
     assert scores["counted_error"] > 3 * scores["lines_error"]

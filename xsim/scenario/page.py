@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,9 +38,25 @@ def write_page(path: Path, run: Run) -> None:
         wall_time=run.record["wall_time"],
         warnings=run.record["warnings"],
         machine=run.record["machine"],
-        notes={f"expected: {one['quantity']}": _verdict(one) for one in run.record["expectations"]},
+        notes={
+            **_scores(run.record["instruments"]),
+            **{f"expected: {one['quantity']}": _verdict(one) for one in run.record["expectations"]},
+        },
     )
     write(path, page)
+
+
+def _scores(instruments: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Each score with its error, if it has one."""
+    found = {}
+    for name, entry in instruments.items():
+        numbers = entry.get("scores", {})
+        for key, value in numbers.items():
+            if not (key.endswith("_error") and key.removesuffix("_error") in numbers):
+                text = "none" if value is None else f"{value:.4g}"
+                error = numbers.get(f"{key}_error")
+                found[f"score: {name}.{key}"] = text if error is None else f"{text} ± {error:.1g}"
+    return found
 
 
 def _verdict(one: dict[str, object]) -> str:
