@@ -14,6 +14,7 @@ from scipy import fft
 from xsim.constants import wavelength
 from xsim.optics._lattice import Lattice
 from xsim.optics.condenser import Condenser
+from xsim.optics.hopkins import Setting, _mixture, hopkins_modes
 from xsim.optics.imaging import abbe_image
 from xsim.optics.zone_plate import ZonePlate
 from xsim.waves.grid import Grid
@@ -22,7 +23,8 @@ SIZE, POINTS, ENERGY, ZONE = 1024, 100, 800.0, 20e-9
 WORKERS = os.cpu_count()
 LENS = ZonePlate(outermost_zone="20 nm", material="opaque")
 WRONG = ZonePlate(outermost_zone="20 nm", material="opaque", aberrations={"coma": 0.3, "spherical": 0.2})
-LIGHT = Condenser(sigma=0.5, points=POINTS).directions()
+CONDENSER = Condenser(sigma=0.5, points=POINTS)
+LIGHT = CONDENSER.directions()
 
 
 def floor(shape):
@@ -39,12 +41,23 @@ def works(pixel):
     wave = np.exp(1j * rng.random(grid.shape)).astype(np.complex64)
     radius = 2 * np.pi / float(wavelength(ENERGY)) * float(LENS.numerical_aperture(ENERGY))
     shape = tuple(2 * n for n in Lattice(grid, radius).shape)
+    setting = Setting(grid, ENERGY, LENS, CONDENSER)
+    modes = hopkins_modes(setting)
+    print(f"  Hopkins: {len(modes.kernels)} modes, error {modes.error:.1e}")
+
+    def afresh():
+        hopkins_modes.cache_clear()
+        _mixture.cache_clear()
+        hopkins_modes(setting)
+
     return {
         f"floor {SIZE} x {SIZE}": lambda: floor((SIZE, SIZE)),
         f"floor {shape[0]} x {shape[1]}": lambda: floor(shape),
         "Abbe": lambda: abbe_image(wave, grid, ENERGY, LENS, *LIGHT),
         "Abbe, defocus": lambda: abbe_image(wave, grid, ENERGY, LENS, *LIGHT, defocus=1e-6),
         "Abbe, defocus and aberrations": lambda: abbe_image(wave, grid, ENERGY, WRONG, *LIGHT, defocus=1e-6),
+        "Hopkins, finding the modes": afresh,
+        "Hopkins, an image": lambda: modes.image(wave),
         "Abbe, complex128": lambda: abbe_image(wave.astype(np.complex128), grid, ENERGY, LENS, *LIGHT),
     }
 

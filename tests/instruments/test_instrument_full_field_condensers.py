@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from full_field_images import boxes, image, microscope
 
-from xsim.errors import RangeError, SamplingWarning
+from xsim.errors import RangeError, SamplingWarning, ValidityWarning
 from xsim.specimen.specimen import Specimen
 
 EMPTY = Specimen.from_table({"extent": ["1 um", "1 um"]})
@@ -55,3 +55,20 @@ def test_a_bar_under_the_image_of_a_source_absorbs_what_it_does_in_even_light():
 def test_too_few_source_points_are_told_before_anything_runs():
     with pytest.warns(SamplingWarning, match=r"condenser\.points 8"):
         microscope(condenser={"sigma": 0.5, "points": 8}).prepare(EMPTY)
+
+
+def test_modes_image_a_thin_specimen_as_abbes_sum_does_and_refuse_a_thick_one():
+    cone = {"sigma": 0.38, "points": 100}
+    one, two = (image(microscope(condenser=cone, imaging=how), boxes(*BAR)) for how in ("abbe", "hopkins"))
+    assert 1e-7 < np.max(np.abs(one - two)) < 1e-3
+    assert np.array_equal(one, image(microscope(condenser=cone), boxes(*BAR)))
+    with pytest.raises(RangeError, match="several slabs"):
+        microscope(imaging="hopkins", model="multislice").prepare(boxes(*BAR))
+
+
+def test_modes_that_do_not_serve_are_told_before_anything_runs():
+    ringed = microscope(
+        condenser={"sigma": 0.6, "inner": 0.25, "points": 200}, phase_ring={"advance": "90 deg"}, imaging="hopkins"
+    )
+    with pytest.warns(ValidityWarning, match=r'imaging "hopkins".*more than 0\.001'):
+        ringed.prepare(boxes(*BAR))

@@ -21,7 +21,8 @@ from xsim.instruments._scan_wave import inner_band
 from xsim.instruments._thick import ThickWave
 from xsim.interaction import multislice
 from xsim.interaction.validity import structured_middle
-from xsim.optics.imaging import abbe_image
+from xsim.optics.hopkins import Setting
+from xsim.optics.partial_coherence import partially_coherent_image
 from xsim.specimen.specimen import Specimen
 from xsim.waves.fft import fft2, fftshift, good_size, ifft2, ifftshift
 from xsim.waves.grid import Grid
@@ -109,14 +110,9 @@ class FullFieldPrepared:
             layers = tuple(_unboxed(one, grid, slabs.grid.pixel) for one in thick.transmissions)
             layers = (layers[0] * incident, *layers[1:])
             plane, wave = thick.z[-1], replace(thick, transmissions=layers).behind
-        image = abbe_image(
-            wave,
-            grid,
-            energy,
-            instrument.lens(),
-            *instrument.cone().directions(),
-            defocus=instrument.focus_shift(energy, nominal) - plane,
-        )
+        defocus = instrument.focus_shift(energy, nominal) - plane
+        setting = Setting(grid, energy, instrument.lens(), instrument.cone(), defocus)
+        image = partially_coherent_image(wave, setting, instrument.imaging)
         return camera_pixels(image, grid, instrument.image_grid(), self.slabs.grid.shape[0] // self.bins)
 
     def _light(self, grid: Grid, energy: float) -> FloatArray:

@@ -10,6 +10,8 @@ import numpy as np
 
 from xsim.errors import RangeError, SamplingError, SamplingWarning, ValidityWarning
 from xsim.interaction.validity import structured_middle
+from xsim.optics.hopkins import Setting, least_error
+from xsim.optics.partial_coherence import TOLERANCE
 from xsim.optics.phase_ring import PhaseRing
 from xsim.specimen.specimen import Specimen
 from xsim.waves.fft import good_size
@@ -76,6 +78,28 @@ def check(instrument: FullField) -> None:
     _check_camera(instrument)
     _check_bandwidth(instrument)
     _check_ring(instrument)
+
+
+def check_modes(instrument: FullField, slabs: int, specimen: Specimen, grid: Grid) -> None:
+    """Raise RangeError where images by modes are asked of a thick specimen; warn where no modes are good enough."""
+    if instrument.imaging != "hopkins":
+        return
+    if slabs > 1:
+        raise RangeError(
+            "a specimen of several slabs has no modes that serve all directions of the light",
+            field="imaging",
+            value="hopkins",
+            allowed="auto, abbe",
+            cure='use imaging = "abbe", or model = "projection" where that holds',
+        )
+    defocus = instrument.focus_shift(instrument.energy) - structured_middle(specimen)
+    try:
+        error = least_error(Setting(grid, instrument.energy, instrument.lens(), instrument.cone(), defocus))
+        text = f"are wrong by up to {error:.2g}, more than {TOLERANCE:.2g}" if error > TOLERANCE else ""
+    except RangeError as mistake:
+        text = f"do not serve: {mistake}"
+    if text:
+        _warn(ValidityWarning, f'imaging "hopkins": the modes of this light and objective {text}; use "abbe"')
 
 
 def _check_camera(instrument: FullField) -> None:

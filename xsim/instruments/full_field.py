@@ -47,13 +47,14 @@ from xsim.detectors.camera import Camera
 from xsim.exposure import FrameTable
 from xsim.instruments._edges import Edges
 from xsim.instruments._full_field import FullFieldPrepared
-from xsim.instruments._full_field_sampling import check, wave_grid
+from xsim.instruments._full_field_sampling import check, check_modes, wave_grid
 from xsim.instruments._imaging import ImagingDetector
 from xsim.instruments._ladder import Ladder, slab_count
 from xsim.interaction import multislice
 from xsim.model import Model
 from xsim.optics.condenser import Condenser
 from xsim.optics.imaging import Objective
+from xsim.optics.partial_coherence import Method
 from xsim.optics.phase_ring import PhaseRing, RingedLens
 from xsim.optics.zone_plate import ZonePlate
 from xsim.sources.bandwidth import Bandwidth
@@ -67,8 +68,9 @@ class FullField(Model):
 
     flux: photons/s on the square `field` (width [m]) at the specimen. pixel: of the camera divided by the magnification
     [m]. defocus: the image shows the plane this far downstream of the specimen's middle (z = 0) [m]. phase_ring: in the
-    objective's back focal plane, its radii those of the condenser unless given; none without it. flats, darks:
-    frames taken besides, without the specimen at each photon energy and without light.
+    objective's back focal plane, its radii those of the condenser unless given; none without it. imaging: "abbe", or
+    by the modes of "hopkins", which serve thin specimens imaged often; "auto" takes these for very many source points.
+    flats, darks: frames taken besides, without the specimen at each photon energy and without light.
     """
 
     kind: Literal["full_field"] = "full_field"
@@ -79,6 +81,7 @@ class FullField(Model):
     pixel: PositiveLength = 10e-9
     objective: ZonePlate = ZonePlate()
     condenser: Condenser = Condenser()
+    imaging: Method = "auto"
     phase_ring: PhaseRing | None = None
     bandwidth: Bandwidth = Bandwidth()
     defocus: Length = 0.0
@@ -99,6 +102,7 @@ class FullField(Model):
         half_period = self.finest_period(self.energy) / 2
         slabs = slab_count(self.model, specimen, self.energy, half_period)
         grid, bins = wave_grid(self, slabs, specimen)
+        check_modes(self, slabs, specimen, grid)
         cut = multislice.sample(specimen, grid, slabs)
         return FullFieldPrepared(
             self, specimen, cut, bins, Edges.sample(specimen, cut, self.energy) if slabs == 1 else None

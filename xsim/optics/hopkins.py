@@ -113,6 +113,12 @@ def hopkins_modes(setting: Setting, tolerance: float = 1e-3, single: bool = True
     return Modes(lattice, box, kernels, missing, float(errors[count - 1]))
 
 
+def least_error(setting: Setting) -> float:
+    """The error of images by as many modes as are tried. Raises RangeError where none can be found."""
+    return float(_mixture(setting)[1].min())
+
+
+@lru_cache(maxsize=4)
 def _mixture(setting: Setting) -> tuple[NDArray[np.complex128], FloatArray]:
     """Orthonormal mixtures (n, modes) of the source points, strongest first, and the error of images by the first k."""
     directions, weights = setting.condenser.directions()

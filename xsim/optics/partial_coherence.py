@@ -21,6 +21,8 @@ from xsim.optics.imaging import abbe_image, complex_of
 #: what a scenario may ask for
 Method = Literal["auto", "abbe", "hopkins"]
 
+#: how far images by modes may be from Abbe's sum, relative to the incident light
+TOLERANCE = 1e-3
 #: samples of all source points' fields from which "auto" takes modes: some five seconds of Abbe's sum
 _WORTH_MODES = 400 * 1024 * 1024
 
@@ -29,7 +31,7 @@ def partially_coherent_image(
     wave: NDArray[Any] | Callable[[tuple[float, float]], NDArray[Any]],
     setting: Setting,
     method: Method = "auto",
-    tolerance: float = 1e-3,
+    tolerance: float = TOLERANCE,
 ) -> NDArray[np.float64]:
     """Image intensity (ny, nx), relative to the incident light.
 
