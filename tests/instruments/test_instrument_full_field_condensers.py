@@ -70,5 +70,5 @@ def test_modes_that_do_not_serve_are_told_before_anything_runs():
     ringed = microscope(
         condenser={"sigma": 0.6, "inner": 0.25, "points": 200}, phase_ring={"advance": "90 deg"}, imaging="hopkins"
     )
-    with pytest.warns(ValidityWarning, match=r'imaging "hopkins".*more than 0\.001'):
+    with pytest.warns(ValidityWarning, match=r'imaging "hopkins".*more than 0\.002'):
         ringed.prepare(boxes(*BAR))

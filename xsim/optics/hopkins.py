@@ -91,7 +91,7 @@ class Modes:
 
 
 @lru_cache(maxsize=2)
-def hopkins_modes(setting: Setting, tolerance: float = 1e-3, single: bool = True) -> Modes:
+def hopkins_modes(setting: Setting, tolerance: float = 2e-3, single: bool = True) -> Modes:
     """The fewest modes whose images are within `tolerance` of Abbe's sum, as `Modes.error` estimates; kept for reuse.
 
     single: complex64 instead of complex128. Raises RangeError with the error that can be had where 64 modes are not

@@ -22,7 +22,7 @@ from xsim.optics.imaging import abbe_image, complex_of
 Method = Literal["auto", "abbe", "hopkins"]
 
 #: how far images by modes may be from Abbe's sum, relative to the incident light
-TOLERANCE = 1e-3
+TOLERANCE = 2e-3
 #: samples of all source points' fields from which "auto" takes modes: some five seconds of Abbe's sum
 _WORTH_MODES = 400 * 1024 * 1024
 
