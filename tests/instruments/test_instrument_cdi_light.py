@@ -176,6 +176,18 @@ def test_the_true_wave_has_the_recorded_pattern() -> None:
     assert np.abs(found - wanted)[shown].sum() < 2e-3 * wanted[shown].sum()
 
 
+def test_the_true_volume_adds_up_to_phase_and_loss_along_the_beam() -> None:
+    specimen = dots(("-200 nm", "110 nm"), ("180 nm", "-60 nm"), radius="60 nm")
+    truth = camera().prepare(specimen).truth()
+    volume = truth["potential"]
+    along = volume.values.sum(axis=0) * np.diff(volume.axes[0].values).mean()
+    half = len(volume.axes[1]) // 2
+    box = slice(64 - half, 64 + half)
+    wanted = 1j * truth["phase"].values - truth["optical_density"].values / 2
+    assert along == pytest.approx(wanted[box, box], abs=1e-9)
+    assert np.abs(along).sum() == pytest.approx(np.abs(wanted).sum(), rel=1e-9)
+
+
 def test_what_a_beam_stop_a_source_and_a_detector_spoil_is_told_with_numbers() -> None:
     specimen = dots(("-400 nm", "0 nm"), ("400 nm", "0 nm"))
     with pytest.warns(ValidityWarning, match=r"beam_stop: it hides 3\.\d+ speckles"):

@@ -14,6 +14,7 @@ from xsim.constants import wavenumber
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
 from xsim.instruments import _cdi_beam as beams
 from xsim.instruments import _cdi_checks as checks
+from xsim.instruments._cdi_volume import potential
 from xsim.instruments._maps import by_energy, image_axes, truth_maps
 from xsim.instruments._recent import Recent
 from xsim.interaction import multislice
@@ -85,7 +86,8 @@ class CdiPrepared:
         found = truth_maps(self.specimen, grid, energy)
         if not beams.finite(instrument):
             incident = complex(beams.wave(instrument, grid, energy))
-            return {"exit_wave": Truth(1 + wave / incident, image_axes(grid)), **found}
+            exit_wave = Truth(1 + wave / incident, image_axes(grid))
+            return {"exit_wave": exit_wave, **found, **potential(self.specimen, grid.pixel, energy)}
         empty = replace(self, specimen=Specimen(), slabs=multislice.sample(Specimen(), self.grid, 1))
         beam = Truth(empty._resolved(grid, energy), image_axes(grid), "1/m")
         return {"exit_wave": Truth(wave, image_axes(grid), "1/m"), "beam": beam, **found}

@@ -15,6 +15,7 @@ from xsim.errors import FileError
 from xsim.exposure import Array, Axis, Truth
 from xsim.metrics.complex_match import Freedom, match
 from xsim.metrics.frc import ring_correlation
+from xsim.metrics.volume_match import volume_match
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,7 @@ def compare(estimate: Estimate, truths: dict[str, Truth]) -> list[Comparison]:
         "cross_section": _curve,
         "optical_density": _density,
         "attenuation": _volume,
+        "potential": _potential,
     }
     found = special.get(what, _named)(estimate, truths)
     if not found:
@@ -139,6 +141,22 @@ def _phase(estimate: Estimate, truths: dict[str, Truth]) -> list[Comparison]:
     found = _map("phase", estimate.values, estimate.axes, truths["phase"], estimate.error, estimate.unit)
     a, b = found.estimate - found.estimate.mean(), found.truth - found.truth.mean()
     return [replace(found, estimate=a, truth=b, numbers=_line(a, b) | _resolution(a, b, spacing(found.axes[-1])))]
+
+
+def _potential(estimate: Estimate, truths: dict[str, Truth]) -> list[Comparison]:
+    """A complex volume against the true one, which is zero outside its box; shown as projections along the beam."""
+    if "potential" not in truths:
+        return []
+    truth = truths["potential"]
+    mine, its, _ = common(estimate.axes, truth.axes)
+    whole = np.zeros(estimate.values.shape, complex)
+    whole[mine] = np.asarray(truth.values)[its]
+    found, voxel = volume_match(estimate.values, whole), spacing(estimate.axes[0])
+    norm = float(np.linalg.norm(whole))
+    numbers = {"correlation": found.correlation, "scale": float(np.linalg.norm(found.aligned)) / norm}
+    numbers |= _resolution(found.aligned, whole, voxel)
+    a, b = (volume.sum(axis=0) * voxel for volume in (found.aligned, whole))
+    return [Comparison("potential", a, b, estimate.axes[1:], "", numbers)]
 
 
 def _curve(estimate: Estimate, truths: dict[str, Truth]) -> list[Comparison]:

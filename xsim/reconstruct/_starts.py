@@ -15,9 +15,10 @@ import numpy as np
 
 from xsim.exposure import Array
 from xsim.metrics.complex_match import Freedom, match
+from xsim.metrics.volume_match import volume_match
 from xsim.reconstruct._pattern import Pattern, centre_of, first_support, shrunk
 from xsim.reconstruct._phasing import Constraint, Phaser, Rule
-from xsim.waves.fft import fftn, fftshift, ifftn
+from xsim.waves.fft import fftshift, ifftn
 
 #: a start is kept while its error is below that of the best times this
 KEEP = 1.25
@@ -92,18 +93,4 @@ def _onto(image: Array, reference: Array) -> Array:
     if image.ndim == 2:
         found = match(image, reference, Freedom(twin=True, contrast=False))
         return found.aligned / max(abs(found.factor), 1e-30)  # every start is on the scale of the data
-    best, most = image, -1.0
-    spectrum = np.conj(fftn(reference))
-    for one in (image, _turned(image)):
-        overlap = ifftn(np.conj(spectrum) * fftn(one).conj())
-        at = np.unravel_index(int(np.argmax(np.abs(overlap))), overlap.shape)
-        if abs(overlap[at]) > most:
-            most = float(abs(overlap[at]))
-            best = np.roll(one, at, range(one.ndim)) * np.exp(1j * np.angle(overlap[at]))
-    return np.asarray(best)
-
-
-def _turned(image: Array) -> Array:
-    """conj(f(-r)) about the middle pixel."""
-    axes = tuple(range(image.ndim))
-    return np.roll(np.conj(np.flip(image, axes)), [1 - n % 2 for n in image.shape], axes)
+    return volume_match(image, reference).aligned

@@ -23,7 +23,8 @@ def volume_rows(found: Reconstruction, compared: list[Comparison]) -> Rows:
     truth = next((one for one in compared if one.name == "attenuation"), None)
     labels = next((one for one in compared if one.name == "labels"), None)
     if truth is None:
-        rows = [_slices(np.asarray(found.values), found.axes, found.unit, "", None)]
+        values = np.abs(found.values) if np.iscomplexobj(found.values) else np.asarray(found.values)
+        rows = [_slices(values, found.axes, found.unit, "", None)]
     else:
         limits = _limits(truth.estimate, truth.truth)
         parts = (_slices(v, truth.axes, truth.unit, text, limits) for v, text in
