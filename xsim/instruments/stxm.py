@@ -34,7 +34,6 @@ contrast: Hornberger et al., doi 10.1107/S0909049508008509.
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Annotated, Any, Literal
 
@@ -111,10 +110,9 @@ class Stxm(Model):
     def geometry(self) -> dict[str, Any]:
         """Step, focal length and spot; the cone of light, and the segments of the detector in it."""
         light, plate, mirrors = Light(self), self.zone_plate, self.mirrors
-        found = {
+        found: dict[str, Any] = {
             "step [m]": self.step,
             "focal_half_period [m]": light.half_period(self.energy),
-            "focal_length [m]": math.nan if mirrors is not None else float(plate.focal_length(self.energy)),
             "stxm_scan_type": "sample image",
             "defocus [m]": self.defocus,
         }
@@ -122,6 +120,7 @@ class Stxm(Model):
             found["mirror_reflectivity"] = float(mirrors.reflectivity(self.energy))
             apertures = [mirrors.horizontal.numerical_aperture, mirrors.vertical.numerical_aperture]
         else:
+            found["focal_length [m]"] = float(plate.focal_length(self.energy))
             apertures = [light.numerical_aperture(self.energy)] * 2
         found["cone [rad]"] = np.array(apertures)
         found["cone_shape"] = "round" if mirrors is None else "rectangular"
