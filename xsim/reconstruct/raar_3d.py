@@ -64,7 +64,12 @@ class Raar3D(Lensless):
 
         refuse(measurement, self.kind, self.accepts(measurement))
         found = self.phased(gridded(measurement), self.kind)
-        return replace(found, unit="1/m", title=f"phase and loss per length, {found.title}", estimates="potential")
+        return replace(
+            found,
+            unit="1/m",
+            title=f"phase and loss per length by RAAR, mean of {found.numbers['starts_kept']:.0f} starts",
+            estimates="potential",
+        )
 
 
 def gridded(measurement: Measurement) -> Pattern:
