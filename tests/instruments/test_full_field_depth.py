@@ -89,10 +89,9 @@ def test_images_of_thick_specimens_do_not_depend_on_the_sampling_of_the_wave():
     }  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SamplingWarning)  # few points of the condenser: it is the same in both
-        usual = microscope(**setup).prepare(specimen)
+        usual = microscope(**setup, wave_pixel="4 nm").prepare(specimen)  # 1/8 of the finest period
         fine = microscope(**setup, wave_pixel="1 nm").prepare(specimen)
     assert usual.slabs.count == fine.slabs.count > 3
-    assert usual.slabs.grid.pixel == pytest.approx(4e-9)
     images = exposed(usual), exposed(fine)
     assert np.ptp(images[1]) > 0.05
     assert np.abs(images[0] - images[1]).max() < 5e-4  # of the incident light

@@ -1,4 +1,4 @@
-"""Edges inside the samples of a projected specimen: their transmission is averaged, not their thickness.
+"""Edges inside the samples of a slab: their transmission is averaged, not their thickness.
 
     <e^(-i sum n_m t_m)>_sample,   not   e^(-i sum n_m <t_m>),   n_m = k (delta_m - i beta_m)
 
@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.constants import wavenumber
-from xsim.interaction.multislice import Slabs
+from xsim.interaction.multislice import Slab, Slabs
 from xsim.matter.material import Material
 from xsim.specimen.specimen import Specimen
 from xsim.waves.grid import Grid
 
-#: change of k (delta - i beta) t [rad] from sample to sample that counts as an edge; below it the error is STEP^2/8
-STEP = 0.1
+#: change of k (delta - i beta) t [rad] from sample to sample that counts as an edge; below it the error is STEP^2/8.
+#: Of a projection, and of one slab of many, where fine samples of gentle edges would cost more than they are worth.
+STEP, SLAB_STEP = 0.1, 0.5
 #: samples a side of the tiles in which fine samples are taken
 TILE = 128
 #: the largest number of fine samples kept, of all materials
@@ -35,64 +36,75 @@ _BLOCK = 1 << 14
 
 @dataclass(frozen=True, eq=False)
 class Edges:
-    """Samples (rows, columns) of a grid, each (n,), and their thickness [m] (materials, n, fine samples) float32."""
+    """Samples (rows, columns) of a grid, each (n,), and the excess thickness [m] (materials, n, fine samples) float32.
+
+    The excess is over what every ray crosses, as in `multislice.Slab`.
+    """
 
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
     materials: tuple[Material, ...]
-    thickness: NDArray[np.float32]
+    excess: NDArray[np.float32]
 
     @staticmethod
-    def sample(specimen: Specimen, slabs: Slabs, energy: float) -> Edges:
-        """The edges of `specimen` as projected into `slabs` (one slab), as light of `energy` [eV] sees them."""
-        grid = slabs.grid
-        sharp = _steps(slabs, energy)
-        number, materials = int(sharp.sum()), specimen.materials
-        fine = 4 if number * 16 * len(materials) <= MOST else 2
-        rows: list[NDArray[np.intp]] = []
-        columns: list[NDArray[np.intp]] = []
-        found: list[NDArray[np.float32]] = []
-        for top, left, part in _tiles(sharp):
-            y, x = np.nonzero(part)
-            maps = specimen.thickness(_finer(grid, top, left, part.shape, fine))
-            split = (len(materials), part.shape[0], fine, part.shape[1], fine)
-            cells = np.stack([maps[m] for m in materials]).reshape(split).transpose(0, 1, 3, 2, 4)[:, y, x]
-            rows.append(top + y)
-            columns.append(left + x)
-            found.append(cells.reshape(len(materials), len(y), fine * fine).astype(np.float32))
-        if not found:
-            nothing = np.zeros(0, np.intp)
-            return Edges(nothing, nothing, materials, np.zeros((len(materials), 0, fine * fine), np.float32))
-        return Edges(np.concatenate(rows), np.concatenate(columns), materials, np.concatenate(found, axis=1))
+    def sample(specimen: Specimen, slabs: Slabs, energy: float) -> tuple[Edges, ...]:
+        """The edges in each occupied slab of `slabs`, as cut from `specimen`, as light of `energy` [eV] sees them."""
+        bounds = np.linspace(*slabs.z_range, slabs.count + 1)
+        found = []
+        for slab in slabs.slabs:
+            number = int(np.searchsorted(bounds, slab.z)) - 1
+            low = -np.inf if number <= 0 else float(bounds[number])
+            high = np.inf if number >= slabs.count - 1 else float(bounds[number + 1])
+            sharp = _steps(slabs, slab, energy, STEP if slabs.count == 1 else SLAB_STEP)
+            found.append(_finely(specimen, slabs.grid, sharp, (low, high)))
+        return tuple(found)
 
-    def average(self, wave: NDArray[Any], energy: float) -> None:
-        """Replace the samples of `wave` (ny, nx), a transmission at `energy` [eV], by means over their fine samples."""
+    def average(self, wave: NDArray[Any], energy: float, uniform: complex = 1.0) -> None:
+        """Set samples of `wave` (ny, nx), transmission at `energy` [eV], to means over fine ones times `uniform`."""
         k = wavenumber(energy)
         index = [complex(k * o.delta, -k * o.beta) for o in (m.optics(energy) for m in self.materials)]
         for start in range(0, len(self.rows), _BLOCK):
             part = slice(start, start + _BLOCK)
-            phase = sum(n * t[part].astype(np.float64) for n, t in zip(index, self.thickness, strict=True))
-            wave[self.rows[part], self.columns[part]] = np.exp(-1j * np.asarray(phase)).mean(axis=1)
+            phase = sum(n * t[part].astype(np.float64) for n, t in zip(index, self.excess, strict=True))
+            wave[self.rows[part], self.columns[part]] = uniform * np.exp(-1j * np.asarray(phase)).mean(axis=1)
 
 
-def _steps(slabs: Slabs, energy: float) -> NDArray[np.bool_]:
-    """Samples (ny, nx) across which the transmission changes abruptly; not in the dark behind something opaque."""
+def _finely(specimen: Specimen, grid: Grid, sharp: NDArray[np.bool_], reach: tuple[float, float]) -> Edges:
+    """The excess between the heights `reach` [m] on the fine samples of `sharp` (ny, nx)."""
+    number, materials = int(sharp.sum()), specimen.materials
+    fine = 4 if number * 16 * len(materials) <= MOST else 2
+    corner = Grid((1, 1), grid.pixel, (float(grid.x[0]), float(grid.y[0])))
+    common = np.array([float(t[0, 0]) for t in specimen.thickness(corner, *reach).values()]) if number else np.zeros(0)
+    rows, columns = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)]
+    found = [np.zeros((len(materials), 0, fine * fine), np.float32)]
+    for top, left, part in _tiles(sharp):
+        y, x = np.nonzero(part)
+        maps = specimen.thickness(_finer(grid, top, left, part.shape, fine), *reach)
+        split = (len(materials), part.shape[0], fine, part.shape[1], fine)
+        cells = np.stack([maps[m] for m in materials]).reshape(split).transpose(0, 1, 3, 2, 4)[:, y, x]
+        rows.append(top + y)
+        columns.append(left + x)
+        excess = cells.reshape(len(materials), len(y), fine * fine) - common[:, None, None]
+        found.append(excess.astype(np.float32))
+    return Edges(np.concatenate(rows), np.concatenate(columns), materials, np.concatenate(found, axis=1))
+
+
+def _steps(slabs: Slabs, slab: Slab, energy: float, limit: float) -> NDArray[np.bool_]:
+    """Samples (ny, nx) across which a slab's transmission changes abruptly; not in the dark behind something opaque."""
     k = wavenumber(energy)
     index = [complex(k * o.delta, -k * o.beta) for o in (m.optics(energy) for m in slabs.materials)]
+    phase = np.pad(sum(index[m] * t for m, t in zip(slab.materials, slab.excess, strict=True)), 1)
+    loss = np.maximum(-phase.imag, 0)
+    found = np.zeros(phase.shape, np.bool_)
+    for one, other in (np.s_[:-1, :], np.s_[1:, :]), (np.s_[:, :-1], np.s_[:, 1:]):
+        light = np.exp(-np.minimum(loss[one], loss[other]))
+        step = np.abs(phase[one] - phase[other]) * light > limit
+        found[one] |= step
+        found[other] |= step
     sharp = np.zeros(slabs.grid.shape, np.bool_)
-    for slab in slabs.slabs:
-        phase = np.pad(sum(index[m] * t for m, t in zip(slab.materials, slab.excess, strict=True)), 1)
-        loss = np.maximum(-phase.imag, 0)
-        found = np.zeros(phase.shape, np.bool_)
-        for one, other in (np.s_[:-1, :], np.s_[1:, :]), (np.s_[:, :-1], np.s_[:, 1:]):
-            light = np.exp(-np.minimum(loss[one], loss[other]))
-            step = np.abs(phase[one] - phase[other]) * light > STEP
-            found[one] |= step
-            found[other] |= step
-        rows, columns = slab.box
-        inside = (slice(max(rows.start - 1, 0), rows.stop + 1), slice(max(columns.start - 1, 0), columns.stop + 1))
-        whole = sharp[inside]
-        whole |= found[int(rows.start == 0) :, int(columns.start == 0) :][: whole.shape[0], : whole.shape[1]]
+    rows, columns = slab.box
+    whole = sharp[max(rows.start - 1, 0) : rows.stop + 1, max(columns.start - 1, 0) : columns.stop + 1]
+    whole |= found[int(rows.start == 0) :, int(columns.start == 0) :][: whole.shape[0], : whole.shape[1]]
     return sharp
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xsim.constants import wavelength
+from xsim.constants import wavelength, wavenumber
 from xsim.exposure import Exposure, FrameTable, Illumination, Truth
 from xsim.instruments._edges import Edges
 from xsim.instruments._full_field_sampling import check_advance
@@ -37,14 +37,14 @@ FloatArray = NDArray[np.float64]
 class FullFieldPrepared:
     """The specimen in slabs on the wave grid; `bins` wave pixels a side make one of the camera's.
 
-    edges: where a projection is averaged over finer samples.
+    edges: where each occupied slab is averaged over finer samples.
     """
 
     instrument: FullField
     specimen: Specimen
     slabs: multislice.Slabs
     bins: int
-    edges: Edges | None = None
+    edges: tuple[Edges, ...] = ()
     _recent: Recent = attribute(default_factory=lambda: Recent(2))
 
     @property
@@ -102,11 +102,11 @@ class FullFieldPrepared:
         if slabs.count == 1:  # a projection acts where the particles are, whatever uniform layers lie about them
             plane, middle = structured_middle(self.specimen), sum(slabs.z_range) / 2
             flat = multislice.exit_wave(slabs, 1.0, energy, planes=(middle, middle))
-            if self.edges is not None:
-                self.edges.average(flat, energy)
+            for sharp in self.edges:
+                sharp.average(flat, energy, _uniform(slabs, energy))
             wave: Any = _unboxed(inner_band(flat, grid.shape[0]), grid, slabs.grid.pixel) * incident
         else:
-            thick = ThickWave.reduced(slabs, grid, energy)
+            thick = ThickWave.reduced(slabs, grid, energy, self.edges)
             layers = tuple(_unboxed(one, grid, slabs.grid.pixel) for one in thick.transmissions)
             layers = (layers[0] * incident, *layers[1:])
             plane, wave = thick.z[-1], replace(thick, transmissions=layers).behind
@@ -131,6 +131,13 @@ class FullFieldPrepared:
         needed = good_size(math.ceil(fine.extent[0] * 2 * widest / float(wavelength(energy)) + 1))
         n = min(needed, fine.shape[0])
         return Grid((n, n), fine.extent[0] / n)
+
+
+def _uniform(slabs: multislice.Slabs, energy: float) -> complex:
+    """What uniform layers multiply every ray of `energy` [eV] by."""
+    optics = [m.optics(energy) for m in slabs.materials]
+    total = sum((complex(o.delta, -o.beta) * t for o, t in zip(optics, slabs.uniform, strict=True)), 0j)
+    return complex(np.exp(-1j * wavenumber(energy) * total))
 
 
 def _unboxed(wave: NDArray[Any], grid: Grid, sample: float) -> NDArray[Any]:

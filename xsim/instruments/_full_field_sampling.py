@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xsim.instruments.full_field import FullField
 
 #: samples per finest period that passes the objective, and how large a side the wave may become with them
-SAMPLES = {"projection": ((32, 1024), (16, 3072), (8, math.inf)), "multislice": ((8, math.inf),)}
+SAMPLES = {"projection": ((32, 1024), (16, 3072), (8, math.inf)), "multislice": ((16, 640), (8, math.inf))}
 #: margin round the field in outermost zone widths, against light that wraps round the periodic grid
 MARGIN = 8
 #: the largest number of samples of the wave

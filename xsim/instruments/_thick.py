@@ -9,12 +9,14 @@ at most 3e-4 against 2 f). Every direction then runs on that coarse grid.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xsim.constants import wavenumber
+from xsim.instruments._edges import Edges
 from xsim.instruments._scan_wave import inner_band
 from xsim.interaction.multislice import Slabs
 from xsim.waves.angular_spectrum import check_distance, transfer_function
@@ -32,16 +34,18 @@ class ThickWave:
     transmissions: tuple[NDArray[Any], ...]
 
     @staticmethod
-    def reduced(slabs: Slabs, grid: Grid, energy: float) -> ThickWave:
-        """The slabs at `energy` [eV] on a coarser `grid` over the same square field."""
+    def reduced(slabs: Slabs, grid: Grid, energy: float, edges: tuple[Edges, ...] = ()) -> ThickWave:
+        """The slabs at `energy` [eV] on a coarser `grid` over the same square field; `edges` as from `Edges.sample`."""
         k = wavenumber(energy)
         index = [complex(k * o.delta, -k * o.beta) for o in (m.optics(energy) for m in slabs.materials)]
         uniform = np.exp(-1j * sum((n * t for n, t in zip(index, slabs.uniform, strict=True)), 0j))
         found = []
-        for slab in slabs.slabs:
+        for slab, sharp in zip_longest(slabs.slabs, edges):
             fine = np.ones(slabs.grid.shape, np.complex64)
             phase = sum(index[m] * t for m, t in zip(slab.materials, slab.excess, strict=True))
             fine[slab.box] = np.exp(-1j * np.asarray(phase))
+            if sharp is not None:
+                sharp.average(fine, energy)
             found.append(inner_band(fine, grid.shape[0]))
         if not found:  # nothing but uniform layers
             return ThickWave(grid, energy, (0.0,), (np.full(grid.shape, uniform, np.complex64),))

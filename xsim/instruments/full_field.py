@@ -25,9 +25,9 @@ Phase contrast. `phase_ring` advances and weakens the direct light in the object
 Range of validity. Shift-invariant imaging (lateral colour, at most field/2 dE/E, is left out); other orders of the
 zone plate are stopped. Specimens thicker than 4 d^2/lambda, d = lambda/[2 NA (1 + sigma)], need multislice:
 `model = "auto"` chooses, and forcing "projection" then warns with the numbers. The thickness is averaged over
-samples of 1/32 to 1/8 of the finest period that passes (coarser for larger fields; 1/8 for multislice), and the
+samples of 1/32 to 1/8 of the finest period that passes (coarser for larger fields and for multislice), and the
 damping of that average is taken out again; `wave_pixel` sets the sample. Where phase or loss change abruptly inside a
-sample of a projection, the transmission is averaged over 4 x 4 finer ones (`xsim.instruments._edges`): modulations of
+sample, the transmission is averaged over 4 x 4 finer ones (`xsim.instruments._edges`): modulations of
 opaque gratings are those of Hopkins' theory to 0.001 with samples of 1/16, to 0.003 with 1/8. By default the
 objective is refocused at every energy; with `focus_energy` it stays where that energy is in focus, the focal length
 being proportional to energy.
@@ -104,9 +104,7 @@ class FullField(Model):
         grid, bins = wave_grid(self, slabs, specimen)
         check_modes(self, slabs, specimen, grid)
         cut = multislice.sample(specimen, grid, slabs)
-        return FullFieldPrepared(
-            self, specimen, cut, bins, Edges.sample(specimen, cut, self.energy) if slabs == 1 else None
-        )
+        return FullFieldPrepared(self, specimen, cut, bins, Edges.sample(specimen, cut, self.energy))
 
     def geometry(self) -> dict[str, Any]:
         """Pixel at the specimen, magnification and focal length."""

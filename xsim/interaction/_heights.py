@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: heights are rounded to this part of a slab, so that most distances between slabs are equal
 _STEP = 1 / 16
+#: a height lies within its slab, never on its face
+_INSIDE = 1 - 1e-6
 
 
 def heights(specimen: Specimen, edges: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -34,6 +36,7 @@ def heights(specimen: Specimen, edges: NDArray[np.float64]) -> NDArray[np.float6
         if inside.any():
             reach = max(below, float(low[inside].min())) + min(above, float(high[inside].max()))
             step = (above - below) * _STEP
-            middle += step * round((reach / 2 - middle) / step)
+            shift = step * round((reach / 2 - middle) / step)
+            middle += min(max(shift, (below - middle) * _INSIDE), (above - middle) * _INSIDE)
         found.append(float(middle))
     return np.array(found)
