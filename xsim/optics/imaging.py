@@ -122,7 +122,7 @@ def _complex(wave: NDArray[Any]) -> NDArray[Any]:
 
 def sum_in_threads(jobs: Sequence[Callable[[], NDArray[Any]]]) -> FloatArray:
     """Sum of what all jobs return, always in their order, with as many at a time as there are threads."""
-    total: Any = 0.0
+    total: Any = None
     threads = thread_count()
     for start, stop in spans(len(jobs), threads):
         found: dict[int, NDArray[Any]] = {}
@@ -133,7 +133,7 @@ def sum_in_threads(jobs: Sequence[Callable[[], NDArray[Any]]]) -> FloatArray:
 
         share(task, [(index,) for index in range(start, stop)], threads)
         for index in range(start, stop):
-            total = total + found[index].astype(np.float64)
+            total = found[index].astype(np.float64) if total is None else np.add(total, found[index], out=total)
     return np.asarray(total)
 
 
