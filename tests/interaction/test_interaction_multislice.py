@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from dataclasses import dataclass
 from itertools import pairwise
@@ -319,7 +320,38 @@ def test_the_projection_limit_has_its_published_values():
     assert validity.projection_limit(520.0, 10e-9) == pytest.approx(0.17e-6, rel=0.02)
     assert validity.projection_limit(8000.0, 10e-9) == pytest.approx(2.6e-6, rel=0.02)
     assert validity.slabs_for(0.16e-6, 520.0, 10e-9) == 1
-    assert validity.slabs_for(1.0e-6, 520.0, 10e-9) == 12
+    assert validity.slabs_for(1.0e-6, 520.0, 10e-9) == 25
+    assert validity.slabs_for(0.16e-6, 520.0, 10e-9, error=0.01) == 9
+
+
+@pytest.mark.parametrize("error", [0.2, 0.05, 0.01])
+def test_slabs_keep_the_error_they_are_cut_for(error):
+    """A deep weak grating: the converged first order against slabs of the thickness that the rule gives."""
+    energy, d, n = 520.0, 20e-9, 64
+    grid, stuff = Grid((n, n), d / 2), Stuff(1e-7, 0.0)
+    depth = 3.5 * 4 * d**2 / wavelength(energy)  # a maximum of what it diffracts, sin^2(kappa depth/2)
+    line = (1 + np.cos(np.pi * grid.x / d))[None, :] * np.ones((n, 1)) / 2
+
+    def first_order(slabs):
+        maps = [{stuff: line * depth / slabs}] * slabs
+        cut = multislice.from_maps(maps, grid, np.linspace(0, depth, slabs + 1), np.float64)
+        return abs(np.fft.fft2(multislice.exit_wave(cut, 1.0, energy, dtype=np.complex128))[0, n // 4]) ** 2
+
+    slabs = math.ceil(depth / validity.slab_thickness(energy, d, error))
+    wrong = first_order(slabs) / first_order(400) - 1
+    assert validity.slab_error(depth / slabs, energy, d) <= error
+    told = 1 / (1 - validity.slab_error(depth / slabs, energy, d)) - 1
+    assert wrong == pytest.approx(told, rel=0.02, abs=2e-4)
+    assert wrong < 1.3 * error
+
+
+def test_the_error_of_slabs_has_its_closed_form():
+    unit = (40e-9) ** 2 / wavelength(700.0)
+    for times, error in ((4, 1 - (2 / np.pi) ** 2), (2, 1 - 8 / np.pi**2), (0.5, 0.0128)):
+        assert validity.slab_error(times * unit, 700.0, 40e-9) == pytest.approx(error, rel=0.01)
+    assert validity.slab_thickness(700.0, 40e-9, 0.01) == pytest.approx(0.441 * unit, rel=0.01)
+    with pytest.raises(RangeError):
+        validity.slab_thickness(700.0, 40e-9, 0.0)
 
 
 def test_the_number_of_slabs_follows_the_structured_depth_only():

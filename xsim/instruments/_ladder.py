@@ -1,6 +1,7 @@
 """The validity ladder: how many slabs a specimen needs, and a warning with numbers where fewer are forced.
 
-Projection (one slab) holds while the specimen is thinner than about 4 d^2/lambda, d the half period to be resolved.
+Projection (one slab) holds while the specimen is thinner than about 4 d^2/lambda, d the half period to be
+resolved; what error slabs of a given thickness make is told by `xsim.interaction.validity`.
 """
 
 from __future__ import annotations
@@ -8,27 +9,48 @@ from __future__ import annotations
 import warnings
 from typing import Literal
 
-from xsim.constants import wavelength
 from xsim.errors import ValidityWarning
-from xsim.interaction.multislice import required_slabs
+from xsim.interaction.validity import (
+    projection_limit,
+    required_slabs,
+    slab_error,
+    slab_thickness,
+    structured_depth,
+)
 from xsim.specimen.specimen import Specimen
 
 Ladder = Literal["auto", "projection", "multislice"]
 
 
-def slab_count(model: Ladder, specimen: Specimen, energy: float, half_period: float) -> int:
-    """Slabs for a half period [m] at `energy` [eV]; 1 is the projection. Warns where a forced projection is wrong."""
-    needed = required_slabs(specimen, energy, half_period)
+def slab_count(model: Ladder, specimen: Specimen, energy: float, half_period: float, error: float | None = None) -> int:
+    """Slabs for a half period [m] at `energy` [eV]; 1 is the projection. Warns where a forced projection is wrong.
+
+    error: of the intensity at that half period (see `validity.slabs_for`).
+    """
+    needed = required_slabs(specimen, energy, half_period, error)
     if model == "projection":
         if needed > 1:
-            low, high = specimen.z_range
-            limit = 4 * half_period**2 / wavelength(energy)
+            depth = structured_depth(specimen)
+            limit = projection_limit(energy, half_period)
+            if error is not None:
+                limit = slab_thickness(energy, half_period, error)
             warnings.warn(
-                f"projection of a specimen {high - low:.3g} m thick, valid up to about {limit:.3g} m for a "
-                f'half period of {half_period:.3g} m at {energy:.6g} eV; use model = "auto" '
+                f"projection of a specimen structured over {depth:.3g} m, valid up to about {limit:.3g} m for a "
+                f"half period of {half_period:.3g} m at {energy:.6g} eV, where its intensity is wrong by up to "
+                f'{slab_error(depth, energy, half_period):.2g} of itself; use model = "auto" '
                 f'or "multislice" ({needed} slabs)',
                 ValidityWarning,
                 stacklevel=3,
             )
         return 1
     return max(2, needed) if model == "multislice" else needed
+
+
+def model_note(slabs: int, specimen: Specimen, energy: float, half_period: float) -> dict[str, str]:
+    """For an instrument's `measured`: which rung of the ladder it uses, how wrong that is at the half period [m]."""
+    depth = structured_depth(specimen)
+    low, high = specimen.z_range
+    thickness = depth if slabs == 1 else (high - low) / slabs
+    error = slab_error(min(depth, thickness), energy, half_period)
+    cut = "projection" if slabs == 1 else f"multislice, {slabs} slabs of {thickness:.3g} m"
+    return {"interaction_model": f"{cut}, error of intensity <= {error:.1g} at half period {half_period:.3g} m"}
