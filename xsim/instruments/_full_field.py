@@ -14,7 +14,7 @@ from xsim.constants import wavelength, wavenumber
 from xsim.exposure import Exposure, FrameTable, Illumination, Truth
 from xsim.instruments._edges import Edges
 from xsim.instruments._full_field_sampling import check_advance
-from xsim.instruments._ladder import slab_count
+from xsim.instruments._ladder import model_note, slab_count
 from xsim.instruments._maps import by_energy, image_axes, truth_maps
 from xsim.instruments._recent import Recent
 from xsim.instruments._scan_wave import inner_band
@@ -77,6 +77,11 @@ class FullFieldPrepared:
     def truth(self) -> dict[str, Truth]:
         """Thickness of each material, phase and optical density on the image's pixels."""
         return truth_maps(self.specimen, self.instrument.image_grid(), self.instrument.energy)
+
+    def measured(self) -> dict[str, str]:
+        """Projection or multislice, and the error of that at the finest half period that passes."""
+        energy = self.instrument.energy
+        return model_note(self.slabs.count, self.specimen, energy, self.instrument.finest_period(energy) / 2)
 
     def check_energy(self, energy: float) -> None:
         """Warn where `energy` [eV] needs more slabs than the specimen was cut into, or another phase ring."""
