@@ -6,7 +6,6 @@ counts; a `Measurement` holds the counts of a whole run of one instrument with e
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.errors import RangeError
+from xsim.spill import total
 from xsim.waves.grid import Grid
 
 Array = NDArray[Any]
@@ -201,8 +201,7 @@ class Measurement:
     @property
     def total_counts(self) -> float:
         """Sum of all counts, without the -1 that marks a gap or a masked pixel."""
-        frames = self.counts if self.counts.ndim > 1 else self.counts[None]
-        return math.fsum(float(np.sum(frame, dtype=np.float64, where=frame >= 0)) for frame in frames)
+        return total(self.counts, gaps=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ import synthetic_measurements as synthetic
 
 from xsim.exposure import Axis, Dose, Measurement, Truth
 from xsim.report import figures, text
-from xsim.report.html import ReportInput, flattened, render, total, write
+from xsim.report.html import ReportInput, flattened, render, write
 from xsim.report.panels import Curves, Line, Picture, in_rows
 from xsim.report.parts import pair
 from xsim.report.views import rows_of
@@ -279,11 +279,6 @@ def test_a_hundred_thousand_frames_in_a_memory_map_are_sampled_not_read(tmp_path
     big = changed(base, counts=counts, expected=None, frames=frames, incident=np.ones(n))
     shown = [panel for panel in panels(big) if "Measured" in panel.title]
     assert [float(panel.values[0, 0]) for panel in shown] == [3.0, 5.0]
-    assert total(counts) == 64 * 8
-
-
-def test_gaps_do_not_enter_the_sum():
-    assert total(np.array([[-1, 5], [7, -1]], np.int32)) == 12
 
 
 def test_figures_leave_no_global_state():

@@ -19,6 +19,7 @@ import numpy as np
 
 from xsim.errors import FileError, RangeError
 from xsim.exposure import Array, Measurement
+from xsim.spill import BLOCK, blocks, release
 
 #: written into every file: what a phase in it means
 CONVENTION = (
@@ -26,7 +27,6 @@ CONVENTION = (
     "exp(-ik delta t - k beta t). Forward transform exp(-iq.r). Arrays are [y, x]; x and y grow with their index, "
     "z points along the beam. Scan positions x, y are those of the beam on the specimen unless stated otherwise."
 )
-_BLOCK = 16 << 20  # bytes moved at once from a memory map to the file
 _CHUNK = 1 << 20  # bytes of one compressed chunk
 _COMPRESS_ABOVE = 4096
 
@@ -141,11 +141,12 @@ def _fill(made: h5py.Dataset, values: Array, first: int) -> None:
         return
     row = max(1, values[0].size * made.dtype.itemsize)
     unit_rows = made.chunks[0] if made.chunks else 1
-    step = max(1, _BLOCK // (row * unit_rows)) * unit_rows  # whole chunks, so that each is compressed once
+    step = max(1, BLOCK // (row * unit_rows)) * unit_rows  # whole chunks, so that each is compressed once
     start = 0
     while start < len(values):
         stop = min(len(values), start + step - (first + start) % unit_rows)
         made[first + start : first + stop] = values[start:stop].astype(made.dtype, copy=False)
+        release(values)
         start = stop
 
 
@@ -184,16 +185,6 @@ def integer_type(counts: Array) -> np.dtype[Any]:
     if not small and counts.dtype.kind == "u" and max(int(b.max(initial=0)) for b in blocks(counts)) >= 2**63:
         raise RangeError("counts too large for a file", value="> 2^63", allowed="< 2^63")
     return np.dtype(np.int32 if small else np.int64)
-
-
-def blocks(values: Array) -> Iterator[Array]:
-    """Parts of a large array along its first axis, of about 16 MB each."""
-    if values.ndim == 0 or values.size == 0:
-        yield values
-        return
-    step = max(1, _BLOCK // max(1, values[0].nbytes))
-    for start in range(0, len(values), step):
-        yield values[start : start + step]
 
 
 def times(measurement: Measurement, provenance: dict[str, Any]) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from xsim.exposure import Array, Measurement
 from xsim.formats._entry import beam_center, lookup, pixel_of
-from xsim.formats._nexus import blocks
+from xsim.spill import blocks
 
 
 def bad_pixels(measurement: Measurement) -> Array:

@@ -14,6 +14,7 @@ from xsim.constants import wavelength
 from xsim.exposure import Array, Measurement
 from xsim.formats._entry import beam_center, lookup, need, need_pixel
 from xsim.formats._pixels import bad_pixels
+from xsim.spill import blocks
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ def radial_curve(measurement: Measurement, values: Array | None = None, bins: in
     solid_angle = solid_angle * _polarisation(measurement)
     good = ~bad_pixels(measurement)
     total = np.zeros(q.shape)
-    for frame in measurement.counts if values is None else (values,):
-        total += np.asarray(frame, np.float64)
+    for block in blocks(measurement.counts if values is None else values[None]):
+        total += np.asarray(block, np.float64).sum(axis=0)
     edges = np.linspace(q[good].min(), q[good].max() * (1 + 1e-12), bins + 1)
     index = np.clip(np.digitize(q[good], edges) - 1, 0, bins - 1)
     count = np.bincount(index, minlength=bins)

@@ -16,6 +16,7 @@ from xsim.exposure import Measurement
 from xsim.formats._entry import entry_file, sample
 from xsim.formats._nexus import add_source, group, integer_type, link, plot, put, stream
 from xsim.formats._record import write_record
+from xsim.spill import blocks
 
 
 class NXfluo:
@@ -70,7 +71,7 @@ class NXfluo:
         if len(axes) < 2:
             return
         total = group(entry, "total_counts", "NXdata", title="counts in all channels")
-        sums = np.stack([np.asarray(frame, np.int64).sum() for frame in measurement.counts])
+        sums = np.concatenate([block.sum(axis=1, dtype=np.int64) for block in blocks(measurement.counts)])
         put(total, "data", sums.reshape(measurement.frames.shape), measurement.counts_unit)
         for axis in axes:
             link(total, axis.name, entry["data"][axis.name])

@@ -19,6 +19,7 @@ from xsim.report.parts import (
     same_scale,
     with_truth,
 )  # fmt: skip
+from xsim.spill import blocks, total
 
 
 def diffraction_view(measurement: Measurement) -> Rows:
@@ -50,8 +51,8 @@ def radial_panel(measurement: Measurement) -> Curves:
         scale, text = 1e-2, "dΣ/dΩ [cm⁻¹ sr⁻¹]"
     lines = [Line("measured", curve.q * 1e-9, curve.intensity * scale, curve.error * scale, points=True)]
     if measurement.expected is not None:
-        total = flat_image(np.asarray(measurement.expected, np.float64).sum(axis=0)) * _efficiency(measurement)
-        true = radial_curve(measurement, values=total)
+        summed = sum(block.sum(axis=0, dtype=np.float64) for block in blocks(measurement.expected))
+        true = radial_curve(measurement, values=flat_image(np.asarray(summed)) * _efficiency(measurement))
         lines.append(Line("noise-free", true.q * 1e-9, true.intensity * scale))
     return Curves("Radial average", "q [nm⁻¹]", text, tuple(lines), log_x=True, log_y=True)
 
@@ -66,7 +67,7 @@ def _seen(measurement: Measurement, index: int) -> tuple[Array, Array | None]:
 
 def _efficiency(measurement: Measurement) -> float:
     """Counts per expected photon, so that the noise-free curve passes through counts of an imperfect detector."""
-    expected = float(np.sum(measurement.expected)) if measurement.expected is not None else 0.0
+    expected = total(measurement.expected) if measurement.expected is not None else 0.0
     if measurement.counts_unit != "counts" or not expected:
         return 1.0
     ratio = measurement.total_counts / expected

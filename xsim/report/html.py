@@ -20,6 +20,7 @@ from xsim.report.figures import CELL, Panel, draw, in_rows, png, thickness_pictu
 from xsim.report.style import CSS
 from xsim.report.text import count_text, duration_text, escape, quantity_text
 from xsim.report.views import rows_of
+from xsim.spill import total
 from xsim.waves.grid import Grid
 
 
@@ -139,7 +140,7 @@ def _summary_row(measurement: Measurement, materials: list[str]) -> str:
         f"{len(measurement.frames):,}".replace(",", " "),
         count_text(total(measurement.incident)),
         "not kept" if measurement.expected is None else count_text(total(measurement.expected)),
-        f"{count_text(total(measurement.counts))} {escape(measurement.counts_unit)}",
+        f"{count_text(total(measurement.counts, gaps=True))} {escape(measurement.counts_unit)}",
         duration_text(float(np.sum(measurement.frames["time"]))),
     ]
     for name in materials:
@@ -165,7 +166,7 @@ def _specimen(run: ReportInput) -> str:
 def _instrument(measurement: Measurement) -> str:
     line = [
         f"{count_text(total(measurement.incident))} photons on the specimen",
-        f"{count_text(total(measurement.counts))} {escape(measurement.counts_unit)} recorded",
+        f"{count_text(total(measurement.counts, gaps=True))} {escape(measurement.counts_unit)} recorded",
         f"{len(measurement.frames):,} frame{'s' if len(measurement.frames) != 1 else ''}".replace(",", " "),
         f"{duration_text(float(np.sum(measurement.frames['time'])))} at the stated flux",
         energy_text(measurement),
@@ -243,10 +244,3 @@ def energy_text(measurement: Measurement) -> str:
     if high < 1.3 * low:
         return f"{low:.7g} to {high:.7g} eV"
     return f"{quantity_text(low, 'eV', 5)} to {quantity_text(high, 'eV', 5)}"
-
-
-def total(values: Array) -> float:
-    """The sum in double precision, block by block (arrays may lie in a file), without the -1 of gaps."""
-    step = max(1, 4_000_000 // max(1, values[0].size)) if len(values) else 1
-    blocks = (values[start : start + step] for start in range(0, len(values), step))
-    return math.fsum(float(np.sum(block, dtype=np.float64, where=block >= 0)) for block in blocks)

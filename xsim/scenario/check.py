@@ -18,11 +18,12 @@ from xsim.exposure import Dose, Exposure, FrameTable
 from xsim.instruments._protocol import Instrument, Measuring, Prepared
 from xsim.scenario.build import build, located
 from xsim.scenario.mistakes import Mistake, ScenarioMistakes
-from xsim.scenario.record import finite, total
+from xsim.scenario.record import finite
 from xsim.scenario.schema import Scenario
 from xsim.simulate.pipeline import chunk_rows
 from xsim.simulate.recording import collected
 from xsim.specimen.specimen import Specimen
+from xsim.spill import total
 from xsim.streams import StreamKey
 
 #: frames exposed at most, and the time after which no more are [s]

@@ -15,6 +15,7 @@ import numpy as np
 import xsim
 from xsim.exposure import Measurement, Reference
 from xsim.scenario.schema import Scenario
+from xsim.spill import total
 
 #: units of the numbers in `run.json`
 UNITS = {"dose": "Gy", "beam_time": "s", "wall_time": "s", "peak_memory": "byte", "incident_photons": "photons",
@@ -79,12 +80,6 @@ def _of_reference(reference: Reference) -> dict[str, Any]:
     """Flats or darks: none of their photons meets the specimen."""
     times = total(reference.frames["time"])
     return {"frames": len(reference), "photons": total(reference.incident), "beam_time": times}
-
-
-def total(values: Any) -> float:
-    """The sum, frame by frame in double precision (large arrays may lie in a file)."""
-    frames = values if np.ndim(values) > 1 else np.asarray(values)[None]
-    return math.fsum(float(np.sum(frame, dtype=np.float64)) for frame in frames)
 
 
 def finite(value: float) -> float | None:

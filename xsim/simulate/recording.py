@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xsim import spill
 from xsim.errors import RangeError, XsimWarning
 from xsim.exposure import Exposure, FrameTable
 from xsim.streams import StreamKey
@@ -109,6 +110,8 @@ class Store:
             self.expected[rows] = exposure.expected[:, 0]
         self.incident[rows] = exposure.incident
         self.dark += int(np.sum(~np.any(exposure.expected.reshape(len(piece), -1) > 0, axis=1)))
+        for whole in (self.counts, self.expected) if self.keep else (self.counts,):
+            spill.release(whole)
         self.said.extend(result.said)
         self.done += len(piece)
 
@@ -131,4 +134,4 @@ class Store:
                 allowed=f"<= {free / 1e9:.3g} GB, what is free",
                 cure="record fewer frames or smaller ones, or choose another -o",
             )
-        return np.memmap(path, first.dtype, "w+", shape=shape)
+        return spill.create(path, first.dtype, shape)
