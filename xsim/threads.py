@@ -10,15 +10,19 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 from xsim.errors import RangeError
 
 #: environment variable by which a process pool gives each worker its share of the machine
 SHARE = "XSIM_THREADS"
+
+#: kept threads at most; they are started when they are first needed
+_MOST = 64
 
 _chosen: ContextVar[int | None] = ContextVar("xsim_threads", default=None)
 
@@ -49,10 +53,28 @@ def use_threads(count: int) -> Iterator[None]:
 
 
 def share(task: Callable[..., Any], jobs: Iterable[tuple[Any, ...]], threads: int | None = None) -> None:
-    """Call task(*job) for every job on up to `threads` threads (by default `thread_count()`)."""
+    """Call task(*job) for every job on up to `threads` threads (by default `thread_count()`), this one among them."""
     listed = list(jobs)
-    with team(min(thread_count() if threads is None else threads, len(listed))) as work:
-        work(task, listed)
+    count = min(thread_count() if threads is None else threads, len(listed))
+    left = iter(listed)  # whoever is free takes the next one; taking from a list's iterator is atomic
+    helpers = [_pool().submit(_each, task, left) for _ in range(count - 1)]
+    try:
+        _each(task, left)
+    finally:  # helpers that found no thread to run on are not waited for: what they would do is done
+        running = [helper for helper in helpers if not helper.cancel()]
+        wait(running)
+    for helper in running:
+        helper.result()
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Kept threads: starting new ones for each call costs as much as drawing a hundred particles."""
+    return ThreadPoolExecutor(_MOST, thread_name_prefix="xsim")
+
+
+if hasattr(os, "register_at_fork"):  # a forked process inherits the pool without its threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 @contextmanager

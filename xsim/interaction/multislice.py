@@ -113,12 +113,14 @@ def from_maps(
 
     acting: heights (n,) [m] at which they act; the middles of the intervals by default.
     """
+    from xsim.interaction._departures import departures
+
     acting = (edges[1:] + edges[:-1]) / 2 if acting is None else acting
     materials: list[Material] = []
     uniform: list[float] = []
     slabs: list[Slab] = []
     for slab_map, below, above, z in zip(maps, edges[:-1], edges[1:], acting, strict=True):
-        excess: dict[int, NDArray[np.float64]] = {}
+        held: dict[int, NDArray[Any]] = {}
         for material, metres in slab_map.items():
             if metres.shape != tuple(grid.shape):
                 raise SamplingError(
@@ -128,15 +130,13 @@ def from_maps(
                 materials.append(material)
                 uniform.append(0.0)
             index = materials.index(material)
-            corner = float(metres[0, 0])
-            uniform[index] += corner
-            departure = metres - corner
-            # rounding of a displaced host is not structure
-            departure[np.abs(departure) <= 1e-12 * (above - below)] = 0.0
-            if np.any(departure):
-                excess[index] = departure
-        if excess:
-            slabs.append(_crop(excess, float(z), dtype))
+            uniform[index] += float(metres[0, 0])
+            held[index] = np.asarray(metres)
+        # rounding of a displaced host is not structure
+        found = departures(held, 1e-12 * float(above - below), dtype)
+        if found is not None:
+            row, column, present, excess = found
+            slabs.append(Slab(float(z), row, column, present, excess))
     z_range = (float(edges[0]), float(edges[-1]))
     return Slabs(grid, z_range, tuple(materials), np.array(uniform, np.float64), tuple(slabs), len(edges) - 1)
 
@@ -246,10 +246,3 @@ def _act(slab: Slab, index: list[complex]) -> Act:
 
     return act
 
-
-def _crop(excess: dict[int, NDArray[np.float64]], z: float, dtype: Any) -> Slab:
-    occupied = np.any([e != 0 for e in excess.values()], axis=0)
-    rows, columns = np.flatnonzero(occupied.any(1)), np.flatnonzero(occupied.any(0))
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    cropped = np.ascontiguousarray(np.stack([e[box] for e in excess.values()]), dtype)
-    return Slab(z, int(rows[0]), int(columns[0]), tuple(excess), cropped)

@@ -42,6 +42,16 @@ class Sphere(Model):
 
         for_bands(grid.shape[0], p.y, radius, band)
 
+    def add_lines(
+        self, out: NDArray[np.float32], slots: NDArray[np.int32], poses: Poses, grid: Grid, z0: float, z1: float
+    ) -> None:
+        """Add the length [m] within z0..z1 [m] through the middles of fine samples; see `xsim.specimen.cells`."""
+        from xsim.specimen.kernels.bands import in_pixels
+        from xsim.specimen.kernels.domes import into_cells
+
+        p = in_pixels(poses, grid, z0, z1)
+        into_cells(out, slots, p, np.eye(3) * (p.size * self.radius)[:, None, None], grid.pixel)
+
     def form_factor(self, q: FloatArray) -> NDArray[np.complex128]:
         """Integral of exp(-i q.r) [m^3] for q (..., 3) [rad/m]."""
         return as_complex(self.volume * ball_amplitude(lengths(np.asarray(q)) * self.radius))
