@@ -88,9 +88,7 @@ def _steps(slabs: Slabs, slab: Slab, energy: float, limit: float) -> NDArray[np.
     return sharp
 
 
-def _finely(
-    specimen: Specimen, grid: Grid, slab: Slab, sharp: NDArray[np.bool_], reach: tuple[float, float]
-) -> Edges:
+def _finely(specimen: Specimen, grid: Grid, slab: Slab, sharp: NDArray[np.bool_], reach: tuple[float, float]) -> Edges:
     """The excess of `slab`, between the heights `reach` [m], on the fine samples of `sharp` (ny, nx)."""
     from xsim.instruments._edge_passes import settle
 

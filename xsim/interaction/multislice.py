@@ -245,4 +245,3 @@ def _act(slab: Slab, index: list[complex]) -> Act:
         _passes.transmit(wave, slab.excess, values, (slab.row, slab.column), rows)
 
     return act
-
