@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from scipy import constants as _c
@@ -14,10 +15,8 @@ HC: float = _c.h * _c.c / _c.e
 E_CHARGE: float = _c.e
 #: Avogadro constant [1/mol]
 N_A: float = _c.N_A
-#: Boltzmann constant [J/K]
-K_B: float = _c.k
-#: speed of light [m/s]
-C: float = _c.c
+#: full width at half maximum of a Gaussian over its standard deviation
+FWHM: float = math.sqrt(8 * math.log(2))
 
 
 def wavelength(energy: Any) -> Any:

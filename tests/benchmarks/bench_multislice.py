@@ -1,11 +1,11 @@
 """Multislice, 1024 x 1024 x 64 slabs, against the bare in-place FFTs of the same number (the floor). Run this file."""
 
 import os
-import time
 from types import SimpleNamespace
 
 import numpy as np
 from scipy import fft
+from taking_turns import shortest
 
 from xsim.interaction import multislice
 from xsim.waves.grid import Grid
@@ -53,12 +53,7 @@ def main(rounds=5):
         "band 2/3": lambda: multislice.exit_wave(dense, 1.0, ENERGY, band=2 / 3),
         "a tenth of the slabs filled": lambda: multislice.exit_wave(sparse, 1.0, ENERGY),
     }
-    best = dict.fromkeys(works, np.inf)
-    for _ in range(rounds):
-        for name, work in works.items():
-            start = time.perf_counter()
-            work()
-            best[name] = min(best[name], time.perf_counter() - start)
+    best = shortest(works, rounds)
     for name, slabs in (("full band", dense), ("a tenth of the slabs filled", sparse)):
         single, double = (multislice.exit_wave(slabs, 1.0, ENERGY, dtype=dtype) for dtype in ("c8", "c16"))
         print(f"{name}: complex64 differs by {np.linalg.norm(single - double) / np.linalg.norm(double):.1e}")

@@ -1,10 +1,10 @@
 """One iteration of RAAR at 512 x 512 against two bare transforms in place (the floor). Run this file."""
 
 import os
-import time
 
 import numpy as np
 from scipy import fft
+from taking_turns import shortest
 
 from xsim.reconstruct._phasing import Phaser
 
@@ -36,12 +36,7 @@ def main(rounds=8):
     for rule in ("raar", "hio", "er"):
         for constraint in ("none", "quadrant", "real"):
             works[f"{rule}, {constraint}"] = lambda r=rule, c=constraint: phase(r, c)
-    best = dict.fromkeys(works, np.inf)
-    for _ in range(rounds):
-        for name, work in works.items():
-            start = time.perf_counter()
-            work()
-            best[name] = min(best[name], time.perf_counter() - start)
+    best = shortest(works, rounds)
     for name, seconds in best.items():
         print(f"{name}: {1e3 * seconds / ITERATIONS:.2f} ms = {seconds / best['floor']:.2f} of the floor")
 

@@ -6,11 +6,11 @@ window 1 + b times finer (b: the probe's band over the detector's), so that noth
 """
 
 import os
-import time
 import warnings
 
 import numpy as np
 from scipy import fft
+from taking_turns import shortest
 
 from xsim.instruments.ptychography import Ptychography
 from xsim.specimen.specimen import Specimen
@@ -69,12 +69,7 @@ def main(rounds=5):
             prepared.expose(frames), StreamKey(1, "bench")
         )
         print(f"{exposure.expected.sum() / len(frames):.3g} photons a frame on the detector")
-    best = dict.fromkeys(works, np.inf)
-    for _ in range(rounds):
-        for name, work in works.items():
-            start = time.perf_counter()
-            work()
-            best[name] = min(best[name], time.perf_counter() - start)
+    best = shortest(works, rounds)
     for name, seconds in best.items():
         print(f"{name}: {seconds:.3f} s = {seconds / best['floor']:.2f} of the floor")
 

@@ -8,12 +8,11 @@ added. "scan" is what a tilt series does besides forming images: pose, slabs, sa
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 from bench_thickness import floor as sampled
+from taking_turns import shortest
 
 from xsim.detectors.camera import Camera
 from xsim.errors import XsimWarning
@@ -70,30 +69,20 @@ def scan(body: Specimen, model: str) -> None:
         prepared.at(values)
 
 
-def best(works: dict[str, Callable[[], None]], rounds: int = 3) -> dict[str, float]:
-    """Shortest wall times [s]; the works take turns, so that other load cancels."""
-    found = dict.fromkeys(works, np.inf)
-    for _ in range(rounds):
-        for name, work in works.items():
-            start = time.perf_counter()
-            work()
-            found[name] = min(found[name], time.perf_counter() - start)
-    return found
-
-
 def main() -> None:
     """Print seconds and ratios."""
     warnings.simplefilter("ignore", XsimWarning)
     grid = Grid((SIZE, SIZE), PIXEL)
     bare, iced = specimen(False), specimen(True)
-    times = best(
+    times = shortest(
         {
             "floor (pixel centres)": lambda: floor(bare, grid),
             "maps in vacuum": lambda: maps(bare, grid),
             "maps in ice": lambda: maps(iced, grid),
             "scan in vacuum, projection": lambda: scan(bare, "projection"),
             "scan in ice, projection": lambda: scan(iced, "projection"),
-        }
+        },
+        rounds=3,
     )
     print(f"{ANGLES} tilts of {len(bare.populations[0])} spheres of 3 px on {SIZE} x {SIZE}, {thread_count()} threads")
     for name, seconds in times.items():

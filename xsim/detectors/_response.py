@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr
 
+from xsim.constants import FWHM
+
 Array = NDArray[np.float64]
 
 PAIR_ENERGY = 3.65  #: silicon [eV per electron-hole pair]
-FWHM = float(np.sqrt(8 * np.log(2)))  #: full width at half maximum of a Gaussian over its standard deviation
 ESCAPE_ENERGY = 1740.0  #: Si K alpha [eV]
 SILICON_EDGE = 1839.0  #: Si K edge [eV]
 _YIELD, _JUMP = 0.047, 10.8

@@ -17,13 +17,13 @@ from xsim.instruments._full_field_sampling import check_advance
 from xsim.instruments._ladder import model_note, slab_count
 from xsim.instruments._maps import by_energy, image_axes, truth_maps
 from xsim.instruments._recent import Recent
-from xsim.instruments._scan_wave import inner_band
 from xsim.instruments._thick import ThickWave
 from xsim.interaction import multislice
 from xsim.interaction.validity import structured_middle
 from xsim.optics.hopkins import Setting
 from xsim.optics.partial_coherence import partially_coherent_image
 from xsim.specimen.specimen import Specimen
+from xsim.waves.band import inner_band
 from xsim.waves.fft import fft2, fftshift, good_size, ifft2, ifftshift
 from xsim.waves.grid import Grid
 
@@ -109,7 +109,7 @@ class FullFieldPrepared:
             flat = multislice.exit_wave(slabs, 1.0, energy, planes=(middle, middle))
             for sharp in self.edges:
                 sharp.average(flat, energy, _uniform(slabs, energy))
-            wave: Any = _unboxed(inner_band(flat, grid.shape[0]), grid, slabs.grid.pixel) * incident
+            wave: Any = _unboxed(inner_band(flat, grid.shape), grid, slabs.grid.pixel) * incident
         else:
             thick = ThickWave.reduced(slabs, grid, energy, self.edges)
             layers = tuple(_unboxed(one, grid, slabs.grid.pixel) for one in thick.transmissions)

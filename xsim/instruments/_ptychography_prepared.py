@@ -21,7 +21,6 @@ from xsim.instruments._recent import Recent
 from xsim.instruments._scan_wave import (
     ScanOptics,
     add_patterns,
-    inner_band,
     probe_band,
     shifted_planes,
     window_samples,
@@ -30,6 +29,7 @@ from xsim.interaction.validity import structured_middle
 from xsim.optics.source_modes import source_modes
 from xsim.specimen.specimen import Specimen
 from xsim.waves.angular_spectrum import check_distance, transfer_function
+from xsim.waves.band import inner_band
 from xsim.waves.fft import fft2, good_size, ifftshift
 from xsim.waves.grid import Grid
 
@@ -135,7 +135,7 @@ class PtychographyPrepared:
         modes = self.at(energy)[len(self.at(energy)) // 2][1].modes
         n = max(self.instrument.detector.shape)
         scale = modes.shape[-1] / n
-        return np.asarray([scale * inner_band(mode, n) for mode in modes])
+        return np.asarray([scale * inner_band(mode, (n, n)) for mode in modes])
 
     def spot(self, energy: float) -> FloatArray:
         """Share of a frame's photons (n, n) on each of the reconstruction's pixels, the path of a fly scan included."""

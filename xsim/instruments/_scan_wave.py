@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xsim.errors import RangeError, SamplingError
+from xsim.errors import RangeError
 from xsim.instruments._scan_passes import add_pattern, multiply, place
 from xsim.threads import share, spans, thread_count, use_threads
 from xsim.waves.fft import fft2, fftshift, ifft2, ifftshift
@@ -161,20 +161,6 @@ def far_field(state: ScanOptics, x: float, y: float, n: int) -> NDArray[np.float
     out = np.zeros((1, n, n), np.float32)
     add_patterns(state, np.array([[y]]), np.array([[x]]), np.ones(1), out)
     return out[0]
-
-
-def centre_of(pattern: NDArray[Any], ny: int, nx: int) -> NDArray[Any]:
-    """The central (ny, nx) samples, with the zero angle at (ny//2, nx//2)."""
-    top, left = pattern.shape[0] // 2 - ny // 2, pattern.shape[1] // 2 - nx // 2
-    return pattern[top : top + ny, left : left + nx]
-
-
-def inner_band(wave: NDArray[Any], n: int) -> NDArray[Any]:
-    """A centred square wave on n x n larger pixels over the same field: the inner part of its spectrum, exactly."""
-    if n > wave.shape[0]:
-        raise SamplingError("a wave has no samples for a finer grid", value=wave.shape[0], allowed=f">= {n}")
-    far = fftshift(fft2(ifftshift(wave), overwrite=True))
-    return np.asarray(fftshift(ifft2(ifftshift(centre_of(far, n, n)))) * (n / wave.shape[0]) ** 2)
 
 
 def enclosed_diameter(intensity: FloatArray, grid: Grid, share: float) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xsim.constants import wavelength
+from xsim.constants import FWHM, wavelength
 from xsim.errors import RangeError, SamplingError
 from xsim.exposure import FrameTable
 from xsim.instruments._points import raster_frames, raster_grid
@@ -29,8 +29,6 @@ TAILS = 400
 MARGIN = 30
 #: the largest share of the light in modes of the source that are left out
 LOSS = 1e-3
-#: FWHM of a Gaussian over its standard deviation
-_GAUSSIAN = math.sqrt(8 * math.log(2))
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ class Light:
         (across, up), (qy, qx) = self.source_image(), grid.frequencies()
         if across == up == 0:
             return 1.0
-        return np.exp(-((across * qx) ** 2 + (up * qy) ** 2) / (2 * _GAUSSIAN**2))
+        return np.exp(-((across * qx) ** 2 + (up * qy) ** 2) / (2 * FWHM**2))
 
 
 def _with_full_rim(probe: ComplexArray) -> ComplexArray:

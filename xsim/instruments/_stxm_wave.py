@@ -22,11 +22,12 @@ from xsim.instruments._maps import by_energy
 from xsim.instruments._recent import Recent
 from xsim.instruments._segments import Masks
 from xsim.instruments._slices import Slices
-from xsim.instruments._stxm_convolved import convolved_grid, illuminated, inner_frequencies, scan_truth
+from xsim.instruments._stxm_convolved import convolved_grid, illuminated, scan_truth
 from xsim.instruments._stxm_light import Light, check_size, paths, wandering
 from xsim.instruments._stxm_unfocused import Unfocused
 from xsim.specimen.specimen import Specimen
 from xsim.waves.angular_spectrum import check_distance, transfer_function
+from xsim.waves.band import inner_band
 from xsim.waves.fft import fft2, fftshift, good_size, ifft2, ifftshift
 from xsim.waves.grid import Grid
 
@@ -226,7 +227,7 @@ class StxmWavePrepared:
         for material, metres in self.slices.maps[slab].items():
             optics = material.optics(line)
             phase += complex(k * float(optics.delta), -float(optics.mu_total) / 2) * metres
-        reduce = energy_kept if self.instrument.segments is None else band_limited
+        reduce = energy_kept if self.instrument.segments is None else inner_band
         return reduce(np.exp(-1j * phase), shape).astype(np.complex64)
 
 
@@ -237,14 +238,6 @@ def finer(grid: Grid, fine: int, tiled: bool) -> Grid:
         return Grid(shape, pixel)
     x, y = ((n * fine // 2 - n // 2 * fine - (fine - 1) / 2) * pixel for n in reversed(grid.shape))
     return Grid(shape, pixel, (x, y))
-
-
-def band_limited(wave: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
-    """The frequencies of a transmission that `shape` samples over the same field carry: no edge aliases."""
-    if wave.shape == shape:
-        return wave
-    spectrum = inner_frequencies(fft2(ifftshift(wave), overwrite=True), shape)
-    return np.asarray(fftshift(ifft2(spectrum, overwrite=True))) * (shape[0] * shape[1] / wave.size)
 
 
 def energy_kept(wave: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:

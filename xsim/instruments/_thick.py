@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from xsim.constants import wavenumber
 from xsim.instruments._edges import Edges
-from xsim.instruments._scan_wave import inner_band
 from xsim.interaction.multislice import Slabs
 from xsim.waves.angular_spectrum import check_distance, transfer_function
+from xsim.waves.band import inner_band
 from xsim.waves.fft import fft2, ifft2
 from xsim.waves.grid import Grid
 
@@ -46,7 +46,7 @@ class ThickWave:
             fine[slab.box] = np.exp(-1j * np.asarray(phase))
             if sharp is not None:
                 sharp.average(fine, energy)
-            found.append(inner_band(fine, grid.shape[0]))
+            found.append(inner_band(fine, grid.shape))
         if not found:  # nothing but uniform layers
             return ThickWave(grid, energy, (0.0,), (np.full(grid.shape, uniform, np.complex64),))
         found[0] = found[0] * np.complex64(uniform)  # uniform layers commute with propagation

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from xsim.constants import FWHM
 from xsim.detectors.photon_counter import PhotonCounter
 from xsim.errors import RangeError, ScenarioError
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
@@ -47,7 +48,6 @@ SAMPLES = 64
 BINS = 4
 #: half the sampled field of a Gaussian beam, in units of its FWHM (4.2 standard deviations)
 REACH = 1.8
-_FWHM_PER_SIGMA = math.sqrt(8 * math.log(2))
 
 
 class Absorption(Model):
@@ -122,7 +122,7 @@ class Absorption(Model):
         at = (np.arange(grid.shape[0] * fine) - (grid.shape[0] * fine - 1) / 2) * step
         square = at[:, None] ** 2 + at[None, :] ** 2
         if self.profile == "gaussian":
-            weights = np.exp(-square / 2 * (_FWHM_PER_SIGMA / self.beam) ** 2)
+            weights = np.exp(-square / 2 * (FWHM / self.beam) ** 2)
         else:
             n = grid.shape[0]
             weights = (square <= (self.beam / 2) ** 2).astype(np.float64).reshape(n, fine, n, fine).mean(axis=(1, 3))

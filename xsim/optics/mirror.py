@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xsim.constants import wavelength, wavenumber
+from xsim.constants import FWHM, wavelength, wavenumber
 from xsim.model import Model
 from xsim.streams import StreamKey, generator
 from xsim.units import Length, NonNegativeLength, PositiveAngle, PositiveLength
@@ -33,8 +33,6 @@ FloatArray = NDArray[np.float64]
 
 #: FWHM of sinc^2(u)
 _SINC2_WIDTH = 0.8858929413789047
-#: FWHM of a Gaussian over its standard deviation
-_GAUSSIAN = float(np.sqrt(8 * np.log(2)))
 #: places along the mirror at which its figure error is held
 _PLACES = 2048
 #: figure components finer than this many correlation lengths^-1 have less than 1e-9 of the power
@@ -124,7 +122,7 @@ class Mirror(Model):
                 u = overlap[i] * t
                 late = self.phase(u + v[i] / 2, energy, defocus) - self.phase(u - v[i] / 2, energy, defocus)
                 found[i] *= np.mean(np.exp(1j * late))
-        sigma = self.source_image / _GAUSSIAN
+        sigma = self.source_image / FWHM
         return np.asarray(found * np.exp(-((sigma * q) ** 2) / 2))
 
 

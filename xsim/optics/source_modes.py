@@ -23,6 +23,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xsim.constants import FWHM
 from xsim.errors import RangeError
 from xsim.waves.fft import fft2, fftshift, ifft2, ifftshift
 from xsim.waves.grid import Grid
@@ -30,8 +31,6 @@ from xsim.waves.grid import Grid
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
-#: full width at half maximum of a Gaussian over its standard deviation
-_FWHM = math.sqrt(8 * math.log(2))
 #: standard deviations to either side over which the source is summed
 _REACH = 6.0
 #: most shifted copies along one axis
@@ -52,17 +51,11 @@ def source_modes(probe: Any, grid: Grid, fwhm: tuple[float, float], loss: float 
     qy, qx = (np.asarray(q, np.float64) for q in grid.frequencies())
     for width, q, axis in ((fwhm[0], qx[0], 2), (fwhm[1], qy[:, 0], 1)):
         if width > 0:
-            found = _blurred(found, q, axis, (width / _FWHM, loss / 4))
+            found = _blurred(found, q, axis, (width / FWHM, loss / 4))
     share = np.sum(np.abs(found) ** 2, axis=(1, 2))
     kept = 1 + int(np.searchsorted(np.cumsum(share), (1 - loss) * share.sum()))
     found = found[:kept] * math.sqrt(grid.shape[0] * grid.shape[1] / float(share[:kept].sum()))
     return np.asarray(fftshift(ifft2(found, overwrite=True)))
-
-
-def mode_shares(modes: Any) -> FloatArray:
-    """Share (n,) of the light in each mode (n, ny, nx)."""
-    power = np.sum(np.abs(modes) ** 2, axis=(-2, -1), dtype=np.float64)
-    return np.asarray(power / power.sum())
 
 
 def _check(grid: Grid, fwhm: tuple[float, float], loss: float) -> None:
@@ -117,8 +110,8 @@ def _nodes(sigma: float, beat: float) -> FloatArray:
         raise RangeError(
             "source image against the finest detail of the beam",
             field="source_image",
-            value=f"{sigma * _FWHM:.4g} m",
-            allowed=f"about {sigma * _FWHM * _MOST / (2 * half):.2g} m",
+            value=f"{sigma * FWHM:.4g} m",
+            allowed=f"about {sigma * FWHM * _MOST / (2 * half):.2g} m",
             cure="use a smaller source image, or scan a real incoherent beam with another technique",
         )
     return np.asarray(np.arange(-half, half + 1) * (_REACH * sigma / half))

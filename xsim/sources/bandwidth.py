@@ -20,15 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xsim.constants import wavelength
+from xsim.constants import FWHM, wavelength
 from xsim.model import Model
 
 FloatArray = NDArray[np.float64]
 
 #: lines weaker than this are left out
 _FAINTEST = 1e-9
-#: FWHM of a Gaussian over its standard deviation
-_GAUSSIAN = 2 * np.sqrt(2 * np.log(2))
 
 
 class Bandwidth(Model):
@@ -46,7 +44,7 @@ class Bandwidth(Model):
             return np.array([float(energy)]), np.ones(1)
         if self.shape == "gaussian":
             offsets, weights = np.polynomial.hermite_e.hermegauss(self.samples)
-            offsets = offsets / _GAUSSIAN
+            offsets = offsets / FWHM
         else:
             offsets, weights = np.polynomial.legendre.leggauss(self.samples)
             offsets = offsets / 2
@@ -57,7 +55,7 @@ class Bandwidth(Model):
 
     def rms(self, energy: float) -> float:
         """Standard deviation of the photon energies [eV]."""
-        spread = 1 / _GAUSSIAN if self.shape == "gaussian" else 1 / np.sqrt(12)
+        spread = 1 / FWHM if self.shape == "gaussian" else 1 / np.sqrt(12)
         return float(energy * self.relative_width * spread)
 
     def coherence_length(self, energy: float) -> float:
