@@ -102,12 +102,16 @@ def test_a_missing_target_and_a_wrong_edge_are_named():
         Absorption(element="Fe")
 
 
-def test_dose_follows_from_the_illumination_of_a_slab():
-    instrument = Absorption(beam="1 um", profile="top_hat", flux="1e10 1/s", energy="7.4 keV")
+@pytest.mark.parametrize(
+    ("profile", "area"), [("top_hat", np.pi * 0.5e-6**2), ("gaussian", np.pi * 1e-6**2 / (4 * np.log(2)))]
+)
+def test_the_largest_dose_of_a_slab_is_that_of_the_photons_over_the_area_of_the_beam(profile, area):
+    """area: photons over the fluence in the middle, of a disk, and of a Gaussian of that full width at half maximum."""
+    instrument = Absorption(beam="1 um", profile=profile, flux="1e10 1/s", exposure_time="0.3 s", energy="7.4 keV")
     specimen = slab("vitreous_ice", "100 nm")
     dose = absorbed(specimen, instrument.prepare(specimen).illuminate(instrument.frames()))["vitreous_ice"]
     ice = library.find("vitreous_ice")
-    fluence = 1e10 / (np.pi * 0.5e-6**2)
+    fluence = 0.3e10 / area
     assert dose.max == pytest.approx(ice.optics(7400.0).mu_photo / ice.density * fluence * 7400 * E_CHARGE, rel=0.01)
 
 
@@ -119,7 +123,16 @@ def test_the_truth_holds_the_spectrum_that_a_slab_has():
     assert float(truth["mean_thickness_hematite"].values) == pytest.approx(2e-6)
 
 
-def test_geometry_names_the_edge_for_the_files():
-    geometry = Absorption(element="Au", edge="L3").geometry()
-    assert geometry["edge_energy [eV]"] == 11919.0
-    assert geometry["detector_efficiency"] == 1.0
+def test_geometry_names_beam_and_edge_for_the_files_and_an_efficiency_that_is_a_number():
+    plain = {"kind": "photon_counter", "shape": [1, 1], "efficiency": 0.7}
+    geometry = Absorption(element="Au", edge="L3", beam="3 um", detector=plain).geometry()
+    assert geometry == {
+        "beam [m]": pytest.approx(3e-6),
+        "profile": "gaussian",
+        "element": "Au",
+        "edge": "L3",
+        "edge_energy [eV]": pytest.approx(11918.7, abs=1),  # Deslattes et al., doi 10.1103/RevModPhys.75.35
+        "detector_efficiency": pytest.approx(0.7),
+    }
+    sensor = {**plain, "efficiency": {"material": "silicon", "thickness": "450 um"}}
+    assert set(Absorption(detector=sensor).geometry()) == {"beam [m]", "profile"}

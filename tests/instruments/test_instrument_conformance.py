@@ -88,14 +88,15 @@ def test_every_field_has_a_default_and_the_model_round_trips_through_its_scenari
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_frame_table_has_energy_and_time_and_its_axes_make_its_rows(kind: str) -> None:
+def test_the_frame_table_has_the_instruments_energy_and_time_in_si_and_its_axes_make_its_rows(kind: str) -> None:
     frames = made(kind).frames()
-    assert (np.asarray(frames["energy"]) > 0).all()
-    assert (np.asarray(frames["time"]) > 0).all()
+    assert np.array_equal(frames["energy"], np.full(len(frames), made(kind).energy))
+    assert np.array_equal(frames["time"], np.full(len(frames), made(kind).exposure_time))
     assert np.prod(frames.shape, dtype=int) == len(frames)
     assert np.array_equal(frames.index, np.arange(len(frames)))
-    assert set(frames.columns) == set(frames.units) | (set(frames.columns) - set(frames.units))
-    assert {"energy", "time"} <= set(frames.units)
+    units = {"energy": "eV", "time": "s", "x": "m", "y": "m"}
+    assert frames.units == {name: unit for name, unit in units.items() if name in frames.columns}
+    assert set(frames.columns) <= {*units, "shot"}
 
 
 @pytest.mark.parametrize("kind", KINDS)

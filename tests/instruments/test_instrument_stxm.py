@@ -130,6 +130,27 @@ def test_a_fixed_zone_plate_loses_focus_away_from_its_energy_and_mirrors_do_not(
     sharp = 1 - scanned(microscope(energy="702 eV"), dot).min()
     blurred = 1 - scanned(microscope(energy="702 eV", focus_energy="700 eV"), dot).min()
     assert blurred < 0.8 * sharp
+    # at more energy the focus lies farther downstream; put back by that much, it is sharp again
+    focal = microscope().zone_plate.focal_length
+    back = float(focal(702.0) - focal(700.0))
+    restored = scanned(microscope(energy="702 eV", focus_energy="700 eV", defocus=f"{back!r} m"), dot)
+    assert 1 - restored.min() == pytest.approx(sharp, rel=1e-3)
+
+
+@pytest.mark.parametrize("angle", [0.0, 90.0])
+def test_a_spot_with_coma_shows_a_dot_as_far_off_as_the_spots_middle_lies_to_the_other_side(angle: float) -> None:
+    """The spot's centre of mass lies (lambda/NA) A_c against the direction of coma, so the beam must go along it."""
+    plate = {
+        "outermost_zone": "25 nm",
+        "diameter": "150 um",
+        "aberrations": {"coma": 0.3, "coma_angle": f"{angle} deg"},
+    }
+    instrument = microscope(field=["600 nm", "600 nm"], zone_plate=plate)
+    lost = 1 - scanned(instrument, box("gold", ["30 nm", "30 nm", "50 nm"], ["0 nm", "0 nm", "0 nm"]))
+    y, x = (np.asarray(instrument.frames()[name]).reshape(lost.shape) for name in "yx")
+    found = complex((lost * x).sum(), (lost * y).sum()) / lost.sum()
+    shift = 0.3 * float(wavelength(700.0) / instrument.zone_plate.numerical_aperture(700.0))
+    assert abs(found - shift * np.exp(1j * np.deg2rad(angle))) < 0.1 * shift
 
 
 def test_the_spot_of_the_fluence_map_has_the_size_of_an_airy_disk() -> None:

@@ -129,6 +129,15 @@ def test_a_figure_has_the_stated_rms_its_correlation_and_no_parabola():
     assert not np.allclose(heights[0], heights[1], atol=1e-10)
 
 
+def test_a_slope_of_the_figure_moves_the_focus_by_twice_the_slope_times_the_distance():
+    """Rays leave at twice the slope of the surface, away from it: the middle of the focus goes 2 q times its mean."""
+    mirror = Mirror(source_size="0 um", figure_error="0.2 nm", figure_correlation="40 mm", figure_seed=3)
+    ends = mirror.figure(np.array([-1.0, 1.0]))
+    moved = 2 * mirror.focal_distance * (ends[1] - ends[0]) / mirror.length
+    q = np.array([1e-4 * 2 * np.pi / wavelength(1e4) * mirror.numerical_aperture])
+    assert -np.angle(mirror.transfer(q, 1e4)[0]) / q[0] == pytest.approx(moved, rel=2e-3)
+
+
 def test_unequal_foci_make_an_astigmatic_spot():
     near = Mirror(source_size="0 um", focus_offset="-150 um")
     far = Mirror(source_size="0 um", focus_offset="150 um")
