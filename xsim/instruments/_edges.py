@@ -27,7 +27,8 @@ from xsim.threads import share, spans
 from xsim.waves.grid import Grid
 
 #: change of k (delta - i beta) t [rad] from sample to sample that counts as an edge; below it the error is STEP^2/8.
-#: Of a projection, and of one slab of many, where fine samples of gentle edges would cost more than they are worth.
+#: Of a projection, and of slabs, where fine samples of gentle edges would cost more than they are worth. A wall that
+#: stands through n slabs has the error of n, so in each of them SLAB_STEP/sqrt(n) counts.
 STEP, SLAB_STEP = 0.1, 0.5
 #: the largest number of fine samples kept, of all materials
 MOST = 1 << 25
@@ -51,12 +52,13 @@ class Edges:
     def sample(specimen: Specimen, slabs: Slabs, energy: float) -> tuple[Edges, ...]:
         """The edges in each occupied slab of `slabs`, as cut from `specimen`, as light of `energy` [eV] sees them."""
         bounds = np.linspace(*slabs.z_range, slabs.count + 1)
+        limit = STEP if slabs.count == 1 else max(STEP, SLAB_STEP / math.sqrt(slabs.count))
         found = []
         for slab in slabs.slabs:
             number = int(np.searchsorted(bounds, slab.z)) - 1
             low = -np.inf if number <= 0 else float(bounds[number])
             high = np.inf if number >= slabs.count - 1 else float(bounds[number + 1])
-            sharp = _steps(slabs, slab, energy, STEP if slabs.count == 1 else SLAB_STEP)
+            sharp = _steps(slabs, slab, energy, limit)
             found.append(_finely(specimen, slabs.grid, slab, sharp, (low, high)))
         return tuple(found)
 
