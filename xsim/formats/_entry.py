@@ -21,18 +21,29 @@ def entry_file(
     path: Path | str, measurement: Measurement, provenance: dict[str, Any], definition: str, name: str = "entry"
 ) -> Iterator[h5py.Group]:
     """A file with one NXentry that holds title, times, provenance and dose; the caller adds the data."""
-    with create(path, provenance, default=name) as file:
-        entry = group(file, name, "NXentry", default="data")
-        put(entry, "title", title_of(measurement, provenance))
-        start, end = times(measurement, provenance)
-        put(entry, "start_time", start)
-        put(entry, "end_time", end)
-        if definition:
-            put(entry, "definition", definition)
-        put(entry, "program_name", "xsim")
-        yield entry
-        add_provenance(entry, measurement, provenance)
-        add_dose(entry, measurement)
+    with (
+        create(path, provenance, default=name) as file,
+        new_entry(file, measurement, provenance, definition, name) as e,
+    ):
+        yield e
+
+
+@contextmanager
+def new_entry(
+    file: h5py.File, measurement: Measurement, provenance: dict[str, Any], definition: str, name: str = "entry"
+) -> Iterator[h5py.Group]:
+    """One more NXentry with title, times, provenance and dose; the caller adds the data."""
+    entry = group(file, name, "NXentry", default="data")
+    put(entry, "title", title_of(measurement, provenance))
+    start, end = times(measurement, provenance)
+    put(entry, "start_time", start)
+    put(entry, "end_time", end)
+    if definition:
+        put(entry, "definition", definition)
+    put(entry, "program_name", "xsim")
+    yield entry
+    add_provenance(entry, measurement, provenance)
+    add_dose(entry, measurement)
 
 
 def title_of(measurement: Measurement, provenance: dict[str, Any]) -> str:
@@ -88,6 +99,22 @@ def need_pixel(measurement: Measurement) -> tuple[float, float]:
     """Pixel (y, x) [m]; raises FileError where the measurement does not tell it."""
     pixel = pixel_of(measurement)
     return pixel if pixel else (need(measurement, "the pixel size", "detector_pixel", "pixel"),) * 2
+
+
+def lacks_detector(measurement: Measurement) -> str:
+    """What a frame of diffraction needs and the geometry does not tell: empty, or a reason to refuse a format."""
+    if pixel_of(measurement) is None:
+        return "it does not tell the pixel size of its detector (detector_pixel)"
+    if lookup(measurement, "detector_distance", "distance") is None:
+        return "it does not tell the distance of its detector (detector_distance)"
+    return ""
+
+
+def tilt_axes(measurement: Measurement) -> dict[str, str]:
+    """Names of the scan axes that are angles, slowest first, with the axis "x" or "y" about which they turn."""
+    scans = [scan for scan in measurement.settings.get("scan") or [] if isinstance(scan, dict)]
+    about = {str(scan.get("name", "tilt")): str(scan.get("axis", "y")) for scan in scans if scan.get("kind") == "tilts"}
+    return {axis.name: about.get(axis.name, "y") for axis in measurement.frames.axes if axis.unit == "rad"}
 
 
 def beam_center(measurement: Measurement) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from xsim.constants import wavelength
 from xsim.exposure import Measurement
-from xsim.formats._entry import beam_center, entry_file, is_image, need, need_pixel, sample
+from xsim.formats._entry import beam_center, entry_file, is_image, lacks_detector, need, need_pixel, sample
 from xsim.formats._nexus import add_source, group, integer_type, link, plot, put, stream
 from xsim.formats._pixels import bad_pixels
 from xsim.formats._record import write_record
@@ -30,7 +30,9 @@ class NXsas:
         """Why this measurement cannot be written so; empty if it can."""
         if not is_image(measurement):
             return "its frames are not images [y, x]"
-        return "" if len(np.unique(measurement.frames["energy"])) == 1 else "it has more than one photon energy"
+        if len(np.unique(measurement.frames["energy"])) > 1:
+            return "it has more than one photon energy"
+        return lacks_detector(measurement)
 
     def write(self, measurement: Measurement, path: Path | str, provenance: dict[str, Any]) -> None:
         """Write `measurement` to `path`. Raises FileError if its geometry lacks distance or pixel size."""
