@@ -72,6 +72,26 @@ def calibrated(axis="y"):
     return made
 
 
+def spectral(axis="y"):
+    """A tilt series at three energies with flats of each (100 times the energy's number) and darks of 2."""
+    energies = Axis("energy", np.array([530.0, 520.0, 540.0]), "eV")
+    tilts = Axis("tilt", np.radians([-40.0, 10.0, 50.0, 60.0]), "rad")
+    frames = table((energies, tilts))
+    axes = (Axis("y", 20e-9 * np.arange(6), "m"), Axis("x", 20e-9 * np.arange(9), "m"))
+    made = measurement("spectral", "full_field", frames, RNG.uniform(20, 60, (12, 6, 9)), axes)
+    number = np.array([0, 0, 1, 1, 1, 2, 2])
+    flats = np.broadcast_to(100 * (1 + number)[:, None, None], (7, 6, 9)).astype(np.uint16)
+    lit = FrameTable(
+        {"energy": energies.values[number], "time": np.ones(7)}, {"energy": "eV", "time": "s"}, (), np.arange(7)
+    )
+    object.__setattr__(made, "flats", Reference(lit, flats, np.full(7, 1e6)))
+    dark = Reference(table(energy=530.0, shot=np.arange(3)), np.full((3, 6, 9), 2, np.uint16), np.zeros(3))
+    object.__setattr__(made, "darks", dark)
+    object.__setattr__(made, "geometry", {"pixel [m]": 20e-9})
+    object.__setattr__(made, "settings", {"scan": [{"kind": "energies"}, {"kind": "tilts", "axis": axis}]})
+    return made
+
+
 def stxm(n_energy=6, ny=20, nx=26, name="stxm"):
     energies = Axis("energy", np.linspace(7100.0, 7150.0, n_energy), "eV")
     axes = (energies, axis("y", ny, 50e-9), axis("x", nx, 50e-9))

@@ -34,12 +34,15 @@ class Layout:
 
 
 def write_record(
-    entry: h5py.Group, measurement: Measurement, counts: h5py.Dataset, layout: Layout | None = None
+    entry: h5py.Group,
+    measurement: Measurement,
+    counts: h5py.Dataset | h5py.VirtualLayout,
+    layout: Layout | None = None,
 ) -> None:
     """Add the collection to `entry`.
 
-    counts: the dataset that holds all counts in frame order, or as `layout` says; without one, flats and darks are
-    written here.
+    counts: the dataset that holds all counts (or a virtual one of several) in frame order, or as `layout` says;
+    without a layout, flats and darks are written here.
     """
     record = group(entry, "xsim", "NXcollection", record_version=_VERSION)
     for name in ("name", "kind", "counts_unit"):
@@ -48,7 +51,10 @@ def write_record(
     put(record, "settings", to_json(measurement.settings))
     put(record, "warnings", to_json(list(measurement.warnings)))
     put(record, "incident", np.asarray(measurement.incident, np.float64), "photons")
-    link(record, "counts", counts)
+    if isinstance(counts, h5py.VirtualLayout):
+        record.create_virtual_dataset("counts", counts)
+    else:
+        link(record, "counts", counts)
     record.attrs["counts_shape"] = np.asarray(measurement.counts.shape, np.int64)
     record.attrs["counts_dtype"] = measurement.counts.dtype.str
     _write_table(record, measurement.frames)
