@@ -6,6 +6,8 @@ command line prints one line for each and exits with 2; nothing else in xsim for
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -36,6 +38,22 @@ class XsimError(ValueError):
 
 def _rebuild(kind: type[XsimError], message: str, field: str, value: Any, allowed: str, cure: str) -> XsimError:
     return kind(message, field=field, value=value, allowed=allowed, cure=cure)
+
+
+@contextmanager
+def told_as(cures: Mapping[str, tuple[str, str]]) -> Iterator[None]:
+    """Errors raised inside at a field that the user never wrote are told at the one that mends them.
+
+    cures: for each such field, the user's field and what to do there ("" for what the error says).
+    """
+    try:
+        yield
+    except XsimError as error:
+        if error.field not in cures:
+            raise
+        field, cure = cures[error.field]
+        cure = cure or error.cure
+        raise type(error)(error.message, field=field, value=error.value, allowed=error.allowed, cure=cure) from error
 
 
 class UnitError(XsimError):

@@ -9,6 +9,7 @@ and `model_dump()` writes them back as strings with their unit, so every model r
 
 from __future__ import annotations
 
+import math
 import numbers
 import re
 from dataclasses import dataclass
@@ -65,6 +66,12 @@ def as_float(value: Quantity, unit: str, *, field: str = "") -> float:
         raise UnitError("not a finite number", field=field, value=str(given), allowed="finite", cure=cure)
     return result
 
+
+#: least and greatest size of a quantity other than 0: beyond, a unit or an exponent is mistaken
+_EXTREMES = {
+    "m": (1e-18, 1e9), "eV": (1e-9, 1e12), "rad": (1e-12, 1e6), "s": (1e-24, 1e12), "m/s": (1e-24, 3e8),
+    "1/s": (1e-30, 1e40), "1/m^2": (1e-12, 1e50), "kg/m^3": (1e-12, 1e8), "m^2": (1e-36, 1e18), "K": (1e-9, 1e9),
+}  # fmt: skip
 
 #: the number that a quantity begins with
 _NUMBER = re.compile(r"\s*[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|\s*[+-]?(?:inf|nan)\b")
@@ -127,7 +134,7 @@ class Unit:
     le: float | None = None
 
     def validate(self, value: Quantity) -> float:
-        """Convert and check the bounds; raises UnitError or RangeError."""
+        """Convert, check the bounds, and that no experiment is that small or large. Raises UnitError or RangeError."""
         result = as_float(value, self.unit)
         checks = (
             (self.gt is None or result > self.gt),
@@ -137,6 +144,10 @@ class Unit:
         )
         if not all(checks):
             raise RangeError("out of range", value=str(value), allowed=self.range_text())
+        least, greatest = _EXTREMES.get(self.unit, (0.0, math.inf))
+        if result and not least <= abs(result) <= greatest:
+            allowed = f"{least:g} to {greatest:g} {self.unit}" + (" or 0" if self.gt is None else "")
+            raise RangeError("beyond any experiment", value=str(value), allowed=allowed, cure="mend unit or exponent")
         return result
 
     def range_text(self) -> str:

@@ -36,13 +36,13 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({**found, "mistakes": [mistake.line(scenario.file) for mistake in mistakes]})
     else:
-        print("\n".join(_lines(found)))
+        print("\n".join(_lines(found, complete=not mistakes)))
     if mistakes:
         raise ScenarioMistakes(scenario.file, mistakes)
     return 0
 
 
-def _lines(found: dict[str, Any]) -> list[str]:
+def _lines(found: dict[str, Any], complete: bool) -> list[str]:
     lines = [f"warning: specimen: {text}" for text in found["warnings"]]
     for name, one in found["instruments"].items():
         shape = " x ".join(map(str, one["frame_shape"])) or "point"
@@ -56,6 +56,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
             f"{prefixed(one['beam_time'], 's')} of beam",
         ]
         lines += [f"  warning: {text}" for text in one["warnings"]]
+    if not complete:
+        return lines
     entries = found["instruments"].values()
     memory = max((one["memory"] for one in entries), default=0)
     seconds = sum(one["time"] for one in entries)

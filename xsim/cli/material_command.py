@@ -60,6 +60,8 @@ def execute(arguments: argparse.Namespace) -> int:
         print("\n".join(_one_energy(found)))
     else:
         print("\n".join(_table(found)))
+        for text in found["cautions"]:
+            print(f"caution: {text}", file=sys.stderr)
     return 0
 
 
@@ -81,6 +83,7 @@ def _one_energy(found: dict[str, Any]) -> list[str]:
     lines.append(f"composition and density: {found['source'] or 'as given'}")
     lines.append(f"optical constants: {found['data']}")
     lines += [f"near edge {n['element']} {n['edge']}: {n['file']}; {n['source']}" for n in found["near edges"]]
+    lines += [f"caution: {text}" for text in found["cautions"]]
     return [*lines, "+- is the spread of the published tables"]
 
 

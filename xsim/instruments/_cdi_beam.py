@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.constants import wavelength, wavenumber
+from xsim.errors import told_as
 from xsim.optics.pinhole import Pinhole
 from xsim.waves.grid import Grid
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 #: intensity over that on the axis at which the sampled Gaussian ends
 _END = 1e-10
+#: what mends fringes too fine for the samples
+_CLOSE = "use a larger beam_distance, or 0 for the hole itself, or a detector that reaches farther out"
 #: share of the light, along one axis, inside what is called the width of a finite beam
 ENCLOSED = 0.99
 
@@ -51,7 +54,8 @@ def wave(instrument: Cdi, grid: Grid, energy: float) -> NDArray[np.complex128]:
         return np.asarray(1 / math.sqrt(math.pi * instrument.beam**2 / 4), np.complex128)
     if instrument.profile == "pinhole":
         hole = Pinhole(diameter=f"{instrument.beam!r} m", distance=f"{instrument.beam_distance!r} m")
-        amplitude = hole.amplitude(grid, energy)
+        with told_as({"pixel": ("beam_distance", _CLOSE), "distance": ("beam_distance", "")}):
+            amplitude = hole.amplitude(grid, energy)
     else:
         amplitude = _gaussian(grid, instrument.beam, instrument.beam_distance, energy)
     return np.asarray(amplitude / math.sqrt(float(np.sum(np.abs(amplitude) ** 2)) * grid.pixel**2))

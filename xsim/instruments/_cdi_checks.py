@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xsim.constants import wavelength, wavenumber
-from xsim.errors import SamplingError, SamplingWarning, ValidityWarning
+from xsim.errors import RangeError, SamplingError, SamplingWarning, ValidityWarning
 from xsim.specimen.specimen import Specimen
 
 if TYPE_CHECKING:
@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 MOST = 4096**2
 #: missing speckles across the beam stop above which the low frequencies are not to be found again
 MOST_MISSING = 3.0
+
+
+def beam(instrument: Cdi) -> None:
+    """Raise RangeError for a beam narrower than its wavelength."""
+    least = float(wavelength(instrument.energy))
+    if instrument.beam < least:
+        raise RangeError(
+            "no beam is narrower than its wavelength",
+            field="beam",
+            value=f"{instrument.beam:.3g} m",
+            allowed=f">= {least:.3g} m",
+            cure="use a wider beam or a higher energy",
+        )
 
 
 def stop(instrument: Cdi) -> None:

@@ -74,6 +74,7 @@ def wave_grid(instrument: FullField, slabs: int, specimen: Specimen) -> tuple[Gr
 
 def check(instrument: FullField) -> None:
     """Raise or warn, with numbers, where the settings of a microscope do not fit each other."""
+    instrument.objective.check(instrument.energy, "objective")
     instrument.cone().check(instrument.energy, instrument.objective.numerical_aperture(instrument.energy))
     _check_camera(instrument)
     _check_bandwidth(instrument)

@@ -1,4 +1,4 @@
-"""What an instrument asks of its detector where it records an image: pixels."""
+"""What an instrument asks of its detector: pixels where it records an image, plain counts where it scans a point."""
 
 from __future__ import annotations
 
@@ -23,3 +23,18 @@ def _pixelled(value: Any) -> Any:
 
 #: the field of a detector with `shape` (ny, nx) and `pixel` [m]
 ImagingDetector = Annotated[Any, Plugin("detectors"), AfterValidator(_pixelled)]
+
+
+def _counting(value: Any) -> Any:
+    if value is not None and (value.counts_unit != "counts" or value.counts_axes(())):
+        raise RangeError(
+            "this instrument needs a detector that counts photons, all alike",
+            value=value.kind,
+            allowed="photon_counter",
+            cure='use a preset such as detector = "avalanche_photodiode"',
+        )
+    return value
+
+
+#: the field of a detector that counts the photons of each point or segment
+CountingDetector = Annotated[Any, Plugin("detectors"), AfterValidator(_counting)]

@@ -111,6 +111,7 @@ class Cdi(Model):
 
     def prepare(self, specimen: Specimen) -> CdiPrepared:
         """Sample the specimen once. Raises SamplingError if it is too wide for the beam or the detector's pixels."""
+        checks.beam(self)
         checks.stop(self)
         grid = self._grid(specimen)
         slabs = None

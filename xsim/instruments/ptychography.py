@@ -34,7 +34,7 @@ from pydantic import Field
 
 from xsim.constants import wavelength
 from xsim.detectors.photon_counter import PhotonCounter
-from xsim.errors import RangeError
+from xsim.errors import RangeError, told_as
 from xsim.exposure import Axis, FrameTable
 from xsim.instruments import _ptychography_checks as checks
 from xsim.instruments._imaging import ImagingDetector
@@ -136,14 +136,19 @@ class Ptychography(Model):
 
         energy: of a line [eV]; nominal: the energy [eV] for which the zone plate stands `defocus` off.
         """
+        wider = "move the detector away, or use smaller pixels of it: the window is lambda distance / pixel"
         if self.pinhole is not None:
-            return np.asarray(self.pinhole.probe(window, energy))
+            finer = "use a larger pinhole.distance, or a wider detector: a sample is lambda distance / its width"
+            with told_as({"grid": ("pinhole.diameter", wider), "pixel": ("pinhole.distance", finer)}):
+                return np.asarray(self.pinhole.probe(window, energy))
+        self.zone_plate.check(energy)
         n = max(self.detector.shape)
-        check_aperture(
-            Grid((n, n), self.pixel(energy)), energy, float(self.zone_plate.numerical_aperture(energy)), "distance"
-        )
+        aperture = float(self.zone_plate.numerical_aperture(energy))
         further = self.zone_plate.focal_length(energy) - self.zone_plate.focal_length(nominal)
-        return np.asarray(self.zone_plate.probe(window, energy, float(self.defocus - further)))
+        closer = "move the detector closer, or use a wider one: a sample is lambda distance / its width"
+        with told_as({"grid": ("distance", wider), "pixel": ("distance", closer)}):
+            check_aperture(Grid((n, n), self.pixel(energy)), energy, aperture)
+            return np.asarray(self.zone_plate.probe(window, energy, float(self.defocus - further)))
 
     def _points(self) -> tuple[FloatArray, FloatArray]:
         if self.pattern == "fermat":

@@ -35,7 +35,7 @@ contrast: Hornberger et al., doi 10.1107/S0909049508008509.
 from __future__ import annotations
 
 import warnings
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -44,6 +44,7 @@ from xsim.constants import wavelength
 from xsim.detectors.photon_counter import PhotonCounter
 from xsim.errors import RangeError, SamplingWarning, ValidityWarning
 from xsim.exposure import FrameTable
+from xsim.instruments._imaging import CountingDetector
 from xsim.instruments._ladder import Ladder, slab_count
 from xsim.instruments._motion import Motion
 from xsim.instruments._segments import Segments
@@ -51,7 +52,7 @@ from xsim.instruments._stxm_convolved import StxmPrepared
 from xsim.instruments._stxm_light import Light, instrument_frames
 from xsim.instruments._stxm_wave import StxmWavePrepared
 from xsim.interaction.validity import structured_middle
-from xsim.model import Model, Plugin
+from xsim.model import Model
 from xsim.optics.kirkpatrick_baez import KirkpatrickBaez
 from xsim.optics.order_sorting import OrderSortingAperture
 from xsim.optics.zone_plate import ZonePlate
@@ -85,7 +86,7 @@ class Stxm(Model):
     motion: Motion = Motion()
     segments: Segments | None = None
     model: Ladder = "auto"
-    detector: Annotated[Any, Plugin("detectors")] = Field(default_factory=PhotonCounter)
+    detector: CountingDetector = Field(default_factory=PhotonCounter)
 
     @model_validator(mode="after")
     def _one_optic(self) -> Stxm:
@@ -101,6 +102,8 @@ class Stxm(Model):
 
     def prepare(self, specimen: Specimen) -> StxmPrepared | StxmWavePrepared:
         """Sample the thickness of every material once. Raises SamplingError, RangeError; may warn."""
+        if self.mirrors is None:
+            self.zone_plate.check(self.energy)
         light = Light(self, structured_middle(specimen))
         slabs = slab_count(self.model, specimen, self.energy, self._resolved(light))
         if self.segments is None and slabs == 1:

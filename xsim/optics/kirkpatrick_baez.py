@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from xsim.constants import wavelength, wavenumber
-from xsim.errors import SamplingError
+from xsim.errors import SamplingError, told_as
 from xsim.model import Model
 from xsim.optics._material import find_material
 from xsim.optics.mirror import Mirror
@@ -46,7 +46,8 @@ class KirkpatrickBaez(Model):
 
     @model_validator(mode="after")
     def _known(self) -> KirkpatrickBaez:
-        find_material(self.coating, self.density)
+        with told_as({"material": ("coating", "")}):
+            find_material(self.coating, self.density)
         return self
 
     def fwhm(self, energy: Any) -> tuple[Any, Any]:

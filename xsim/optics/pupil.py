@@ -46,13 +46,13 @@ class Lens:
         return ray_reach(energy, self.numerical_aperture, self.stop, defocus, self.aberrations)
 
 
-def check_aperture(grid: Grid, energy: float, numerical_aperture: float, field: str = "pixel") -> None:
+def check_aperture(grid: Grid, energy: float, numerical_aperture: float) -> None:
     """Raise SamplingError if `numerical_aperture` lies beyond the Nyquist frequency of the grid."""
     limit = wavelength(energy) / (2 * numerical_aperture)
     if grid.pixel > limit * (1 + 1e-9):
         raise SamplingError(
             f"the pixel is too coarse for a numerical aperture of {numerical_aperture:.4g} at {energy:.6g} eV",
-            field=field,
+            field="pixel",
             value=f"{grid.pixel:.4g} m",
             allowed=f"<= wavelength/2NA = {limit:.4g} m",
             cure=f"use a pixel of {limit:.4g} m or less",

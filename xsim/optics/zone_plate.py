@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from xsim.constants import wavelength, wavenumber
+from xsim.errors import RangeError
 from xsim.model import Model
 from xsim.optics._material import find_material
 from xsim.optics.aberrations import Aberrations
@@ -62,6 +63,18 @@ class ZonePlate(Model):
     def numerical_aperture(self, energy: Any) -> Any:
         """Numerical aperture lambda/2dr of the first order."""
         return wavelength(energy) / (2 * self.outermost_zone)
+
+    def check(self, energy: float, key: str = "zone_plate") -> None:
+        """Raise RangeError where zones are so fine that no cone of light of `energy` [eV] leaves them; key: its own."""
+        least = float(wavelength(energy)) / 2
+        if self.outermost_zone <= least:
+            raise RangeError(
+                f"no light of {energy:.6g} eV leaves so fine zones at an angle below 90 deg",
+                field=f"{key}.outermost_zone",
+                value=f"{self.outermost_zone:.4g} m",
+                allowed=f"> half the wavelength, {least:.3g} m",
+                cure="use wider zones or a higher energy",
+            )
 
     def lens(self, energy: float) -> Lens:
         """The pupil at `energy`: aperture, stop and aberrations."""

@@ -63,7 +63,7 @@ class Segment(Model):
 class Energies(Model):
     """Repeats an instrument over photon energies; the new axis and the column are `energy` [eV].
 
-    values: energies, or ranges "a .. b / step". segments: tables of start, stop and step. At least one energy in all.
+    values: energies, or ranges "a .. b / step". segments: tables of start, stop and step. One of both.
     """
 
     kind: Literal["energies"] = "energies"
@@ -79,7 +79,10 @@ class Energies(Model):
         return tuple(value for item in items for value in _expand(item))
 
     @model_validator(mode="after")
-    def _not_empty(self) -> Energies:
+    def _one_way(self) -> Energies:
+        if self.values and self.segments:
+            cure = 'leave out values or segments; a range among values is written "7.0 keV .. 7.1 keV / 5 eV"'
+            raise ScenarioError("energies given twice, as values and as segments", field="segments", cure=cure)
         if not self.energies():
             raise ScenarioError(
                 "a scan over no energies", value="[]", cure='give values = ["520 eV", ...] or segments with a step'

@@ -65,8 +65,11 @@ def estimate(specimen: Specimen, instrument: Instrument, workers: int = 1) -> di
         again, reading, counts = _per_frame(prepared, instrument.detector, frames)
         dosing, dose = _timed(lambda: _dose(specimen, prepared, frames))
     per_frame = float(np.mean([total(e.expected) for e in exposures]))
-    if per_frame == 0:
-        said.append("no photon is expected at the detector in any of the frames tried")
+    if per_frame * len(frames) < 1:
+        said.append(
+            f"{per_frame * len(frames):.2g} photons are expected at the detector in all frames, less than one; "
+            "use more flux or exposure_time, or look for what stops the light"
+        )
     settings = _settings(frames)
     seconds = setup + dosing + (settings * max(0.0, first - again) + len(frames) * (again + reading)) / workers
     element = exposures[0].expected[:, 0]

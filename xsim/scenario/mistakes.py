@@ -6,7 +6,7 @@ here into paths such as `specimen.population[labels].shape.radius` or `instrumen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -92,13 +92,23 @@ def of_error(error: XsimError, key: str = "") -> list[Mistake]:
 def of_validation(error: ValidationError, place: Place) -> list[Mistake]:
     """The mistakes of a pydantic validation of the data at `place`."""
     found: dict[str, list[str]] = {}
-    for one in error.errors(include_url=False):
+    errors = error.errors(include_url=False)
+    for one in errors:
+        if _of_another_branch(one, errors):
+            continue
         for mistake in _of_one(one, place):
             found.setdefault(mistake.key, []).append(mistake.text)
     # a union of a number and a table complains that a wrong table is no number: what is wrong in the table says it all
     deeper = {key for key, texts in found.items() if any(k.startswith((f"{key}.", f"{key}[")) for k in found if k)}
     told = {key: texts for key, texts in found.items() if key not in deeper or not all(map(_of_a_type, texts))}
     return [Mistake(key, text) for key, texts in told.items() for text in _merged(texts)]
+
+
+def _of_another_branch(one: Any, errors: Sequence[Any]) -> bool:
+    """Whether a table is told to be none of the words that may stand in its place, while others tell its mistake."""
+    loc = one["loc"][:-1]
+    word = one["type"] == "literal_error" and isinstance(one["input"], Mapping)
+    return word and any(other is not one and other["loc"][: len(loc)] == loc for other in errors)
 
 
 def _of_a_type(text: str) -> bool:
@@ -113,6 +123,8 @@ def _of_one(one: Any, place: Place) -> list[Mistake]:
         return [Mistake(join(owner.key, str(loc[-1])), unknown_key(str(loc[-1]), owner.known_keys()))]
     if kind == "missing":
         owner = place.at(loc[:-1])
+        if isinstance(loc[-1], int):
+            return [Mistake(owner.key, f"too short; got {shown(owner.data)}; allowed: a list of {owner.length()}")]
         return [Mistake(join(owner.key, str(loc[-1])), _missing(owner.example(str(loc[-1]))))]
     here = place.at(loc)
     if isinstance(cause, NestedErrors):
@@ -139,6 +151,11 @@ def _words(one: Any) -> str:
     text = f"wrong type; got {shown(one['input'])}; allowed: {_WANTED[one['type']]}" if one["type"] in _WANTED else ""
     if text:
         return text
+    if one["type"] in ("too_long", "too_short"):
+        limits = one["ctx"]
+        most = limits.get("max_length")
+        allowed = f"at least {limits['min_length']} items" if most is None else f"a list of {most} at most"
+        return f"{one['type'].replace('_', ' ')}; got {shown(one['input'])}; allowed: {allowed}"
     message = str(one["msg"]).removeprefix("Value error, ")
     if message.startswith("Input should be "):
         allowed = message.removeprefix("Input should be ")

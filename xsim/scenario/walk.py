@@ -61,6 +61,14 @@ class Place:
                 return f'{key} = "{schema["examples"][0]}"'
         return ""
 
+    def length(self) -> int:
+        """How many items a list at this place must have, 0 if any number may stand there."""
+        for option in _options(self.annotation):
+            items = get_args(option)
+            if get_origin(option) is tuple and items and items[-1] is not Ellipsis:
+                return len(items)
+        return 0
+
     def kinds(self) -> list[str]:
         """The kinds of plug-ins that may stand at this place."""
         rooms = [option.room for option in _options(self.annotation) if isinstance(option, Plugin)]

@@ -15,7 +15,11 @@ from typing import Any
 import numpy as np
 import scipy.fft as _scipy
 
+from xsim.errors import SamplingError
 from xsim.threads import thread_count
+
+#: samples along one axis at most: a single line of more would fill the memory of most machines
+MOST = 2**27
 
 
 def array_namespace(array: Any) -> Any:
@@ -89,7 +93,14 @@ def fftfreq(count: int, pixel: float) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 def good_size(count: int) -> int:
-    """The smallest number >= `count` that transforms fast."""
+    """The smallest number >= `count` that transforms fast; raises SamplingError where no memory would hold it."""
+    if count > MOST:
+        raise SamplingError(
+            "a wave of more samples a side than can be transformed",
+            value=count,
+            allowed=f"<= {MOST}",
+            cure="use a smaller field, a coarser pixel, or optics of smaller aperture and spread",
+        )
     return int(_scipy.next_fast_len(count))
 
 
