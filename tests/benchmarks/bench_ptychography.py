@@ -63,7 +63,8 @@ def main(rounds=5):
         frames = one.frames().take(slice(0, FRAMES))
         state = prepared.at(one.energy)[0][1]
         exposure = prepared.expose(frames)
-        name = f"{len(frames)} frames, zone plate {zone}, window {state.window.shape[0]}, {len(state.orders)} planes"
+        window, terms = state.window.shape[0], state.kernel.terms
+        name = f"{len(frames)} frames, zone plate {zone}, window {window}, {terms} terms a shift"
         works[name] = lambda prepared=prepared, frames=frames: prepared.expose(frames)
         works[f"{name}, with noise"] = lambda prepared=prepared, frames=frames, one=one: one.detector.read(
             prepared.expose(frames), StreamKey(1, "bench")

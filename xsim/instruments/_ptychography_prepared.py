@@ -18,11 +18,11 @@ from xsim.instruments._ladder import slab_count
 from xsim.instruments._maps import by_energy, image_axes, truth_maps
 from xsim.instruments._object import band_limited
 from xsim.instruments._recent import Recent
+from xsim.instruments._scan_shift import sharpened, shift_kernel
 from xsim.instruments._scan_wave import (
     ScanOptics,
     add_patterns,
     probe_band,
-    shifted_planes,
     window_samples,
 )
 from xsim.interaction.validity import structured_middle
@@ -167,8 +167,9 @@ class PtychographyPrepared:
             check_distance(window, energy, step)
         kernels = [transfer_function(window, energy, step).astype(np.complex64) for step in steps]
         spectra = np.stack([fft2(ifftshift(mode)) * kernels[0] for mode in modes])
-        planes, orders = shifted_planes(spectra, window)
-        return ScanOptics(window, grid, modes, planes, orders, transmissions, tuple(kernels[1:]))
+        kernel = shift_kernel(spectra)
+        sharp = sharpened(spectra, kernel)
+        return ScanOptics(window, grid, modes, sharp, kernel, transmissions, tuple(kernels[1:]))
 
     def _slabs(self, energy: float, whole: Grid, count: int) -> tuple[list[float], tuple[NDArray[Any], ...]]:
         """Heights [m] at which the slabs act, and their transmissions (count, count)."""

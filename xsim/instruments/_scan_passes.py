@@ -1,76 +1,80 @@
 """Compiled passes over the waves of a scan: the probe between pixels times the object, and patterns from far fields.
 
-Waves are complex64 seen as float32 pairs (re, im), rows of 2 n numbers. Each pass does the same sums in the same
-order for a frame whatever its neighbours, so that results do not depend on how frames are grouped.
+Each pass does the same sums in the same order for a frame whatever its neighbours, so that results do not depend on
+how frames are grouped. Rows of complex64 are also seen as pairs of float32.
 """
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True)
-def place(planes, weights, object_, corners, out):  # type: ignore[no-untyped-def]
-    """out[f] = sum_k weights[f, k] planes[k], times the object's window at corners[f].
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def place(probe, weights, object_, corners, out):  # type: ignore[no-untyped-def]
+    """The probe, shifted by a fraction of a sample, times the object's window at corners[f], for every frame f.
 
-    planes (k, n, 2n), weights (frames, k), object_ (ny, 2 nx), corners (frames, 2): first row and column, out
-    (frames, n, 2n). Row by row, so that the planes' rows serve all frames from the cache.
+    out[f, y, x] = object_[...] sum_ij weights[f, 0, j] weights[f, 1, i] probe[y + j, x + i]. probe (n + T - 1,
+    n + T - 1) complex64; weights (frames, 2, T) float32, T odd and >= 5; object_ (ny, nx) complex64; corners
+    (frames, 2): first row and column; out (frames, n, n) complex64. Row by row, all of it in the cache.
     """
-    count, n, width = planes.shape
-    frames = weights.shape[0]
+    n, terms = out.shape[1], weights.shape[2]
+    numbers = probe.view(np.float32)
+    column, wave = np.empty(numbers.shape[1], np.float32), np.empty(n, np.complex64)
+    row = wave.view(np.float32)
     for y in range(n):
-        for f in range(frames):
-            row, first, w = out[f, y], planes[0, y], weights[f, 0]
-            for i in range(width):
-                row[i] = w * first[i]
-        k = 1
-        while k + 4 <= count:
-            p0, p1, p2, p3 = planes[k, y], planes[k + 1, y], planes[k + 2, y], planes[k + 3, y]
-            for f in range(frames):
-                row = out[f, y]
-                w0, w1, w2, w3 = weights[f, k], weights[f, k + 1], weights[f, k + 2], weights[f, k + 3]
-                for i in range(width):
-                    row[i] = row[i] + w0 * p0[i] + w1 * p1[i] + w2 * p2[i] + w3 * p3[i]
-            k += 4
-        while k < count:
-            p0 = planes[k, y]
-            for f in range(frames):
-                row, w0 = out[f, y], weights[f, k]
-                for i in range(width):
-                    row[i] = row[i] + w0 * p0[i]
-            k += 1
-        for f in range(frames):
-            row, under, start = out[f, y], object_[corners[f, 0] + y], 2 * corners[f, 1]
-            for i in range(width // 2):
-                a, b = row[2 * i], row[2 * i + 1]
-                u, v = under[start + 2 * i], under[start + 2 * i + 1]
-                row[2 * i] = a * u - b * v
-                row[2 * i + 1] = a * v + b * u
+        for f in range(weights.shape[0]):
+            w = weights[f, 0]
+            w0, w1, w2, w3, w4 = w[0], w[1], w[2], w[3], w[4]
+            p0, p1, p2, p3, p4 = numbers[y], numbers[y + 1], numbers[y + 2], numbers[y + 3], numbers[y + 4]
+            for i in range(column.size):
+                column[i] = w0 * p0[i] + w1 * p1[i] + w2 * p2[i] + w3 * p3[i] + w4 * p4[i]
+            for j in range(5, terms, 2):
+                p0, p1, w0, w1 = numbers[y + j], numbers[y + j + 1], w[j], w[j + 1]
+                for i in range(column.size):
+                    column[i] = column[i] + w0 * p0[i] + w1 * p1[i]
+            w = weights[f, 1]
+            w0, w1, w2, w3, w4 = w[0], w[1], w[2], w[3], w[4]
+            for i in range(2 * n):
+                row[i] = (
+                    w0 * column[i] + w1 * column[i + 2] + w2 * column[i + 4] + w3 * column[i + 6] + w4 * column[i + 8]
+                )
+            for j in range(5, terms, 2):
+                c0, c1, w0, w1 = column[2 * j :], column[2 * j + 2 :], w[j], w[j + 1]
+                for i in range(2 * n):
+                    row[i] = row[i] + w0 * c0[i] + w1 * c1[i]
+            target, start = out[f, y], corners[f, 1]
+            under = object_[corners[f, 0] + y, start : start + n]
+            for i in range(n):
+                target[i] = wave[i] * under[i]
 
 
 @njit(cache=True, nogil=True)
 def multiply(wave, factor, row, column):  # type: ignore[no-untyped-def]
-    """wave (ny, 2 nx) times the window of `factor` that begins at (row, column)."""
-    for y in range(wave.shape[0]):
-        mine, other, start = wave[y], factor[row + y], 2 * column
-        for i in range(wave.shape[1] // 2):
-            a, b = mine[2 * i], mine[2 * i + 1]
-            u, v = other[start + 2 * i], other[start + 2 * i + 1]
-            mine[2 * i] = a * u - b * v
-            mine[2 * i + 1] = a * v + b * u
+    """wave (ny, nx) times the window of `factor` that begins at (row, column)."""
+    ny, nx = wave.shape
+    for y in range(ny):
+        mine, other = wave[y], factor[row + y, column : column + nx]
+        for i in range(nx):
+            mine[i] = mine[i] * other[i]
 
 
 @njit(cache=True, nogil=True)
-def add_pattern(far, scale, out):  # type: ignore[no-untyped-def]
-    """out (ny, nx) += scale |far|^2: far (n, 2n) with zero frequency first, out with it at (ny//2, nx//2)."""
-    n = far.shape[0]
-    ny, nx = out.shape
+def add_patterns_of(low, high, scales, out):  # type: ignore[no-untyped-def]
+    """out[f] (ny, nx) += scales[f] |far field|^2, zero angle at (ny//2, nx//2).
+
+    low (frames, ny - ny//2, n): the far fields' rows from zero frequency up; high (frames, ny//2, n): the last rows.
+    """
+    n = low.shape[2]
+    frames, ny, nx = out.shape
     half = nx // 2
-    for y in range(ny):
-        source, target = far[(y - ny // 2) % n], out[y]
-        for i in range(half):
-            a, b = source[2 * (n - half + i)], source[2 * (n - half + i) + 1]
-            target[i] += scale * (a * a + b * b)
-        for i in range(nx - half):
-            a, b = source[2 * i], source[2 * i + 1]
-            target[half + i] += scale * (a * a + b * b)
+    for f in range(frames):
+        scale = scales[f]
+        for y in range(ny):
+            source = high[f, y] if y < ny // 2 else low[f, y - ny // 2]
+            target, last = out[f, y], source[n - half :]
+            for i in range(half):
+                target[i] += scale * (last[i].real * last[i].real + last[i].imag * last[i].imag)
+            target = target[half:]
+            for i in range(nx - half):
+                target[i] += scale * (source[i].real * source[i].real + source[i].imag * source[i].imag)
