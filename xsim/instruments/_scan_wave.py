@@ -22,7 +22,7 @@ from xsim.errors import RangeError
 from xsim.instruments._scan_passes import add_patterns_of, multiply, place
 from xsim.instruments._scan_shift import ShiftKernel
 from xsim.threads import share, spans, thread_count, use_threads
-from xsim.waves.fft import fft1, fft2, fftshift, ifft2, ifftshift
+from xsim.waves.fft import fft1, fft2, ifft2, ifftshift
 from xsim.waves.grid import Grid
 
 FloatArray = NDArray[np.float64]
