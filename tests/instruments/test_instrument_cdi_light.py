@@ -12,8 +12,10 @@ from scipy.special import j1
 
 from xsim.constants import wavelength, wavenumber
 from xsim.errors import SamplingError, SamplingWarning, ValidityWarning
+from xsim.instruments._cdi_beam import wave
 from xsim.instruments.cdi import Cdi
 from xsim.specimen.specimen import Specimen
+from xsim.waves.angular_spectrum import propagate
 from xsim.waves.coherence import modes
 from xsim.waves.far_field import fraunhofer
 from xsim.waves.grid import Grid
@@ -97,6 +99,15 @@ def test_a_gaussian_beam_without_specimen_has_its_far_field_whatever_the_distanc
         wanted *= instrument.flux * instrument.exposure_time
         shown = ~instrument.stopped()
         assert np.abs(found - wanted)[shown].max() < 1e-4 * wanted.max()  # paraxial: sin against tan at 5 mrad
+
+
+def test_a_gaussian_beam_opens_behind_its_waist_as_free_flight_says() -> None:
+    grid = Grid((256, 256), 100e-9)
+    near, far = (camera(profile="gaussian", beam="1 um", beam_distance=f"{z} mm") for z in (5, 15))
+    flown = propagate(wave(near, grid, ENERGY), grid, ENERGY, 10e-3)
+    wanted = wave(far, grid, ENERGY)
+    flown *= np.exp(-1j * np.angle(flown[128, 128] / wanted[128, 128]))  # piston and Gouy's phase
+    assert np.abs(flown - wanted).max() < 1e-4 * np.abs(wanted).max()
 
 
 def test_a_pinhole_makes_airys_pattern() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,21 @@ def test_darks_at_two_times_tell_the_level_between() -> None:
 
     assert [t for _, t in _dark_rows(frames)] == [0.1, 0.4]
     assert _flat_rows(frames) == [(520.0, 0.1)]
+
+    def plain(levels: list[float]) -> Any:
+        return np.broadcast_to(np.array(levels)[:, None, None], (len(levels), 2, 3))
+
+    # a level of 40 and 200 a second; flats of 5000 a second above it, frames of half of that at three times
+    darks = replace(
+        m.darks,
+        frames=m.darks.frames.with_columns(time=np.repeat([0.1, 0.4], 2)),
+        counts=plain([60.0, 60.0, 120.0, 120.0]),
+    )
+    flats = replace(
+        m.flats, frames=m.flats.frames.take(slice(0, 1)).with_columns(time=np.array([0.2])), counts=plain([1080.0])
+    )
+    series = replace(m, frames=frames, counts=plain([310.0, 580.0, 1120.0]), darks=darks, flats=flats)
+    assert transmission(series) == pytest.approx(np.full((3, 2, 3), 0.5), rel=1e-12)
 
 
 SCENARIO = {

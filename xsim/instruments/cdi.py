@@ -51,6 +51,7 @@ from xsim.exposure import FrameTable
 from xsim.instruments import _cdi_beam as beams
 from xsim.instruments import _cdi_checks as checks
 from xsim.instruments._cdi_prepared import CdiPrepared
+from xsim.instruments._far_field import far_field_geometry, object_pixel
 from xsim.instruments._imaging import ImagingDetector
 from xsim.instruments._ladder import slab_count
 from xsim.interaction import multislice
@@ -124,22 +125,16 @@ class Cdi(Model):
 
     def geometry(self) -> dict[str, Any]:
         """Distance, pixels, beam centre and stop of the detector, its bad pixels, pixel of the reconstruction."""
-        ny, nx = self.detector.shape
-        found = {
-            "detector_distance [m]": self.distance,
-            "detector_pixel [m]": float(self.detector.pixel),
-            "beam_center [pixel]": np.array([ny // 2, nx // 2], np.float64),
+        return {
+            **far_field_geometry(self.detector, self.distance, self.energy),
+            **self.bandwidth.geometry(self.energy),
             "beam_stop_diameter [m]": self.beam_stop,
-            "object_pixel [m]": self.pixel(self.energy),
             "mask": self.stopped() | getattr(self.detector, "gaps", False),
         }
-        if self.bandwidth.relative_width > 0:
-            found["energy_spread [eV]"] = self.bandwidth.relative_width * self.energy
-        return found
 
     def pixel(self, energy: float) -> float:
         """Pixel [m] of the reconstruction, lambda D / (n L)."""
-        return float(wavelength(energy) * self.distance / (max(self.detector.shape) * self.detector.pixel))
+        return object_pixel(self.detector, self.distance, energy)
 
     def stopped(self) -> NDArray[np.bool_]:
         """Pixels (ny, nx) whose centre lies behind the beam stop."""

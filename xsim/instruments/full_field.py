@@ -120,8 +120,7 @@ class FullField(Model):
             "objective_efficiency": float(self.objective.efficiency(self.energy)),
             "finest_half_period [m]": self.finest_period(self.energy) / 2,
         }
-        if self.bandwidth.relative_width:
-            found["energy_spread [eV]"] = self.energy * self.bandwidth.relative_width
+        found |= self.bandwidth.geometry(self.energy)
         if self.phase_ring is not None:
             factor = self.phase_ring.factor(self.energy)
             found |= {

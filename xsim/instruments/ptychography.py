@@ -32,11 +32,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xsim.constants import wavelength
 from xsim.detectors.photon_counter import PhotonCounter
 from xsim.errors import RangeError, told_as
 from xsim.exposure import Axis, FrameTable
 from xsim.instruments import _ptychography_checks as checks
+from xsim.instruments._far_field import far_field_geometry, object_pixel
 from xsim.instruments._imaging import ImagingDetector
 from xsim.instruments._ladder import Ladder
 from xsim.instruments._motion import Motion
@@ -111,20 +111,11 @@ class Ptychography(Model):
 
     def geometry(self) -> dict[str, Any]:
         """Distance, pixels and beam centre of the detector, pixel of the reconstruction, spread of the energy."""
-        ny, nx = self.detector.shape
-        found = {
-            "detector_distance [m]": self.distance,
-            "detector_pixel [m]": float(self.detector.pixel),
-            "beam_center [pixel]": np.array([ny // 2, nx // 2], np.float64),
-            "object_pixel [m]": self.pixel(self.energy),
-        }
-        if self.bandwidth.relative_width > 0:
-            found["energy_spread [eV]"] = self.bandwidth.relative_width * self.energy
-        return found
+        return far_field_geometry(self.detector, self.distance, self.energy) | self.bandwidth.geometry(self.energy)
 
     def pixel(self, energy: float) -> float:
         """Pixel [m] of the reconstruction, lambda D / (n L)."""
-        return float(wavelength(energy) * self.distance / (max(self.detector.shape) * self.detector.pixel))
+        return object_pixel(self.detector, self.distance, energy)
 
     def check_energy(self, energy: float) -> None:
         """Raise SamplingError where the detector at `energy` [eV] cannot hold the probe."""

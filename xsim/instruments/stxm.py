@@ -130,8 +130,7 @@ class Stxm(Model):
         found["cone_stop"] = plate.central_stop if mirrors is None else 0.0
         if self.segments is not None:
             found |= self.segments.geometry(max(apertures))
-        if self.bandwidth.relative_width:
-            found["energy_spread [eV]"] = self.energy * self.bandwidth.relative_width
+        found |= self.bandwidth.geometry(self.energy)
         return found
 
     def check_optic(self, energy: float, light: Light) -> None:

@@ -110,16 +110,7 @@ _HEAD = (
 def _summary(measurements: Sequence[Measurement]) -> str:
     """The one table: photons, counts, dose by material, time at the stated flux."""
     materials = list(dict.fromkeys(name for m in measurements for name in m.dose))
-    head = [
-        "Instrument",
-        "Energy",
-        "Frames",
-        "Photons on specimen",
-        "Expected at detector",
-        "Recorded",
-        "Time at stated flux",
-    ]
-    top = "".join(f'<th rowspan="2">{name}</th>' for name in head)
+    top = "".join(f'<th rowspan="2">{name}</th>' for name in _HEAD)
     if materials:
         top += f'<th colspan="{len(materials)}">Absorbed dose: mean (largest)</th>'
     below = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in materials)

@@ -53,6 +53,10 @@ class Bandwidth(Model):
         weights = weights[kept] / weights[kept].sum()
         return float(energy) * (1 + self.relative_width * offsets[kept]), weights
 
+    def geometry(self, energy: float) -> dict[str, float]:
+        """What files and reconstructions are told: the spread (FWHM) [eV] about `energy`, nothing without width."""
+        return {"energy_spread [eV]": self.relative_width * energy} if self.relative_width else {}
+
     def rms(self, energy: float) -> float:
         """Standard deviation of the photon energies [eV]."""
         spread = 1 / FWHM if self.shape == "gaussian" else 1 / np.sqrt(12)
