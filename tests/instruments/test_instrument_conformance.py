@@ -179,6 +179,12 @@ def test_truth_and_geometry_are_plain_and_fit_their_axes(kind: str) -> None:
         assert isinstance(value, str | float | int | np.ndarray)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_instrument_tells_how_it_follows_the_light_through_the_specimen(kind: str) -> None:
+    model = prepared(kind).measured()["interaction_model"]
+    assert model.split(",")[0].split(" ")[0] in ("born", "projection", "multislice", "straight")
+
+
 @pytest.mark.parametrize("kind", sorted(DIRECT_BEAM & set(KINDS)))
 def test_without_a_specimen_the_light_arrives_undiminished(kind: str) -> None:
     instrument = made(kind)

@@ -57,3 +57,8 @@ def test_all_scans_at_once_around_an_instrument_give_the_same_counts_for_any_chu
     assert not np.array_equal(counts[:, :, 0], counts[:, :, 1])
     assert whole.dose["gold"].mean > 0
     assert [s["kind"] for s in whole.settings["scan"]] == ["tilts", "energies", "repeats"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", XsimWarning)
+        alone = inner.prepare(specimen(kind)).measured()
+    assert alone
+    assert {key: whole.geometry[key] for key in alone} == alone  # what is measured of the specimen survives its scans

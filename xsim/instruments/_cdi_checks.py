@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xsim.constants import wavelength, wavenumber
+from xsim.constants import wavelength
 from xsim.errors import RangeError, SamplingError, SamplingWarning, ValidityWarning
+from xsim.instruments._ladder import warn_beyond_born
 from xsim.specimen.specimen import Specimen
 
 if TYPE_CHECKING:
@@ -147,14 +148,7 @@ def coherence(instrument: Cdi, width: float, energy: float) -> None:
 
 def born(specimen: Specimen, energy: float) -> None:
     """Warn where a particle changes the wave by too much for the Born amplitude."""
-    depth = max((float(_contrast_phase(p, energy)) for p in specimen.populations if len(p)), default=0.0)
-    if depth > 0.3:
-        warnings.warn(
-            f"Born approximation for a particle that changes the wave by {depth:.3g} rad at {energy:.6g} eV, "
-            'valid well below 1; use model = "auto"',
-            ValidityWarning,
-            stacklevel=4,
-        )
+    warn_beyond_born(specimen.populations, energy, 'use model = "auto"')
 
 
 def lateral_reach(specimen: Specimen) -> float:
@@ -173,13 +167,3 @@ def lateral_width(specimen: Specimen) -> float:
     places = np.concatenate([p.poses.positions[:, :2] for p in parts])
     radii = np.concatenate([p.radii for p in parts])[:, None]
     return float(((places + radii).max(axis=0) - (places - radii).min(axis=0)).max())
-
-
-def _contrast_phase(population: Any, energy: float) -> float:
-    """Largest |change| of the complex phase [rad] along a particle's diameter against its host."""
-    inside = population.material.optics(energy)
-    change = complex(inside.delta, inside.beta)
-    if population.host is not None:
-        outside = population.host.optics(energy)
-        change -= complex(outside.delta, outside.beta)
-    return float(2 * population.radii.max() * wavenumber(energy) * abs(change))

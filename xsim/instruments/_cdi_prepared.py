@@ -15,7 +15,7 @@ from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
 from xsim.instruments import _cdi_beam as beams
 from xsim.instruments import _cdi_checks as checks
 from xsim.instruments._cdi_volume import potential
-from xsim.instruments._ladder import model_note
+from xsim.instruments._ladder import born_note, model_note
 from xsim.instruments._maps import by_energy, image_axes, truth_maps
 from xsim.instruments._recent import Recent
 from xsim.interaction import multislice
@@ -77,9 +77,9 @@ class CdiPrepared:
 
     def measured(self) -> dict[str, str]:
         """Projection, multislice or Born, and the error of slabs at the half period of the detector's edge."""
-        if self.slabs is None:
-            return {"interaction_model": "born"}
         energy = self.instrument.energy
+        if self.slabs is None:
+            return born_note(self.specimen.populations, energy)
         return model_note(self.slabs.count, self.specimen, energy, self.instrument.pixel(energy))
 
     def truth(self) -> dict[str, Truth]:

@@ -7,8 +7,10 @@ resolved; what error slabs of a given thickness make is told by `xsim.interactio
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from typing import Literal
 
+from xsim.constants import wavenumber
 from xsim.errors import ValidityWarning
 from xsim.interaction.validity import (
     projection_limit,
@@ -17,9 +19,13 @@ from xsim.interaction.validity import (
     slab_thickness,
     structured_depth,
 )
-from xsim.specimen.specimen import Specimen
+from xsim.specimen.population import Population
+from xsim.specimen.specimen import Specimen, contrast
 
 Ladder = Literal["auto", "projection", "multislice"]
+
+#: largest change of the wave's phase and logarithm across a particle for the Born approximation [rad]
+BORN_LIMIT = 0.3
 
 
 def slab_count(model: Ladder, specimen: Specimen, energy: float, half_period: float, error: float | None = None) -> int:
@@ -54,3 +60,28 @@ def model_note(slabs: int, specimen: Specimen, energy: float, half_period: float
     error = slab_error(min(depth, thickness), energy, half_period)
     cut = "projection" if slabs == 1 else f"multislice, {slabs} slabs of {thickness:.3g} m"
     return {"interaction_model": f"{cut}, error of intensity <= {error:.1g} at half period {half_period:.3g} m"}
+
+
+def born_depth(populations: Iterable[Population], energy: float) -> float:
+    """Largest |k (n - n_host) t| along a particle's diameter [rad]; 0 without particles."""
+    k = float(wavenumber(energy))
+    depths = (abs(contrast(p.material, p.host, energy)) * k * 2 * float(p.radii.max()) for p in populations if len(p))
+    return max(depths, default=0.0)
+
+
+def born_note(populations: Iterable[Population], energy: float) -> dict[str, str]:
+    """For an instrument's `measured`: single scattering, and how much the strongest particle changes the wave."""
+    depth = born_depth(populations, energy)
+    return {"interaction_model": f"born, a particle changes the wave by <= {depth:.2g} rad (limit {BORN_LIMIT})"}
+
+
+def warn_beyond_born(populations: Iterable[Population], energy: float, cure: str) -> None:
+    """Warn with the number where a particle changes the wave by too much for the Born approximation."""
+    depth = born_depth(populations, energy)
+    if depth > BORN_LIMIT:
+        warnings.warn(
+            f"Born approximation for a particle that changes the wave by {depth:.3g} rad at {energy:.6g} eV, limit "
+            f"{BORN_LIMIT}; {cure}",
+            ValidityWarning,
+            stacklevel=4,
+        )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from xsim.errors import SamplingError, SamplingWarning
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
-from xsim.instruments._ladder import slab_count
+from xsim.instruments._ladder import model_note, slab_count
 from xsim.instruments._maps import by_energy, image_axes, truth_maps
 from xsim.instruments._object import band_limited
 from xsim.instruments._recent import Recent
@@ -71,6 +71,12 @@ class PtychographyPrepared:
                 expected[rows, 0] = part
         axes = (Axis("row", np.arange(ny)), Axis("column", np.arange(nx)))
         return Exposure(expected, np.asarray(frames["energy"], np.float64)[:, None], axes, frames, photons)
+
+    def measured(self) -> dict[str, str]:
+        """Projection or multislice, and the error of that at the half period of the detector's edge."""
+        energy = self.instrument.energy
+        slabs = len(self.at(energy)[0][1].transmissions)
+        return model_note(slabs, self.specimen, energy, self.object_grid(energy).pixel)
 
     def illuminate(self, frames: FrameTable) -> list[Illumination]:
         """The spots of all points at z = 0 added up on the reconstruction's pixels, one map per energy."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from xsim.errors import SamplingWarning
 from xsim.exposure import Exposure, FrameTable, Illumination, Truth
+from xsim.instruments._ladder import model_note
 from xsim.instruments._maps import by_energy, truth_maps
 from xsim.instruments._points import indices_on, raster_grid
 from xsim.instruments._recent import Recent
@@ -105,8 +106,13 @@ class StxmPrepared:
         return scan_truth(self.instrument, self.specimen)
 
     def measured(self) -> dict[str, Any]:
-        """Which model made the image, and of how many slabs."""
-        return {"route": "convolution", "slabs": 1}
+        """Which route and model made the image, of how many slabs."""
+        energy = self.instrument.energy
+        return {
+            "route": "convolution",
+            "slabs": 1,
+            **model_note(1, self.specimen, energy, self.light.half_period(energy)),
+        }
 
     def check_energy(self, energy: float) -> None:
         """Raise an error or warn where the grid or the optic does not serve `energy` [eV]."""

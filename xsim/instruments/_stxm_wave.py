@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from xsim.constants import wavelength, wavenumber
 from xsim.errors import SamplingError
 from xsim.exposure import Exposure, FrameTable, Illumination, Truth
+from xsim.instruments._ladder import model_note
 from xsim.instruments._maps import by_energy
 from xsim.instruments._recent import Recent
 from xsim.instruments._segments import Masks
@@ -127,8 +128,13 @@ class StxmWavePrepared:
         return scan_truth(self.instrument, self.specimen)
 
     def measured(self) -> dict[str, Any]:
-        """Which model made the image, and of how many slabs."""
-        return {"route": "far field", "slabs": len(self.slices.middles)}
+        """Which route and model made the image, of how many slabs."""
+        energy, slabs = self.instrument.energy, len(self.slices.middles)
+        return {
+            "route": "far field",
+            "slabs": slabs,
+            **model_note(slabs, self.specimen, energy, self.light.half_period(energy)),
+        }
 
     def check_energy(self, energy: float) -> None:
         """Raise an error or warn where the grid or the optic does not serve `energy` [eV]."""

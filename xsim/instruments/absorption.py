@@ -143,6 +143,10 @@ class PreparedAbsorption:
         """Working memory of one energy: a few maps."""
         return 32 * self.weights.size
 
+    def measured(self) -> dict[str, str]:
+        """How light is followed: along straight rays."""
+        return {"interaction_model": "straight rays, no diffraction"}
+
     def transmission(self, energy: float) -> float:
         """Share of the beam that comes through at `energy` [eV]."""
         depth = np.zeros(self.grid.shape)

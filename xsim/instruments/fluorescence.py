@@ -221,6 +221,10 @@ class FluorescencePrepared:
                 group_energy[chosen, column] = group.energy
         return Exposure(expected, group_energy, (), frames, photons)
 
+    def measured(self) -> dict[str, str]:
+        """How light is followed: along straight rays, voxel by voxel."""
+        return {"interaction_model": f"straight rays through {self.voxels.inside.shape[1]} slabs, no diffraction"}
+
     def illuminate(self, frames: FrameTable) -> list[Illumination]:
         """The spots of all points added up, one map per energy."""
         rows, columns = indices_on(self.grid, frames)

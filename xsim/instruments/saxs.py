@@ -17,7 +17,6 @@ Pauw, J. Phys. Condens. Matter 25, 383201 (2013), doi 10.1088/0953-8984/25/38/38
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -25,15 +24,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from xsim.constants import wavenumber
-from xsim.errors import RangeError, ValidityWarning
+from xsim.errors import RangeError
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
 from xsim.instruments._imaging import ImagingDetector
+from xsim.instruments._ladder import born_note, warn_beyond_born
 from xsim.interaction.ensemble import cross_section, sampled_q
 from xsim.matter.material import Material
 from xsim.model import Model
 from xsim.specimen.population import Population
-from xsim.specimen.specimen import Specimen, contrast
+from xsim.specimen.specimen import Specimen
 from xsim.units import Energy, Length, NonNegativeLength, PositiveLength, Rate, Time, Unit
 from xsim.waves.far_field import polarisation, scattering_vectors
 from xsim.waves.grid import Grid
@@ -94,7 +93,7 @@ class Saxs(Model):
         side = max(specimen.extent) or self.beam
         grid = Grid((64, 64), side / 64, (float(specimen.shift[0]), float(specimen.shift[1])))
         prepared = PreparedSaxs(self, specimen, chosen, area, grid, specimen.thickness(grid))
-        prepared.warn_beyond_born()
+        warn_beyond_born(prepared.chosen, self.energy, "raise the energy or use smaller particles")
         return prepared
 
     def _chosen(self, specimen: Specimen) -> tuple[Population, ...]:
@@ -144,21 +143,6 @@ class PreparedSaxs:
         """Working memory of one frame: a few float64 maps and vectors of the detector."""
         return int(np.prod(self.instrument.detector.shape)) * 8 * 12
 
-    def warn_beyond_born(self) -> None:
-        """Warn with the number when the phase across a particle is no longer small."""
-        k = wavenumber(self.instrument.energy)
-        for p in self.chosen:
-            if not len(p):
-                continue
-            phase = abs(contrast(p.material, p.host, self.instrument.energy)) * k * 2 * float(p.radii.max())
-            if phase > 0.3:
-                warnings.warn(
-                    f"saxs: the phase across the largest of {p.name} is {phase:.2g} rad, limit 0.3 for the Born "
-                    "approximation; raise the energy or use smaller particles",
-                    ValidityWarning,
-                    stacklevel=3,
-                )
-
     def transmission(self, energy: float) -> float:
         """Mean transmission of the specimen over its extent at `energy` [eV]."""
         depth = np.zeros(self.grid.shape)
@@ -176,12 +160,12 @@ class PreparedSaxs:
         return share * float(np.mean(values))
 
     def measured(self) -> dict[str, Any]:
-        """Thickness [m] and transmission of the specimen, which put the frame on an absolute scale."""
-        thickness = self.matrix_thickness()
+        """Thickness [m] and transmission of the specimen, which put the frame on an absolute scale; the model used."""
+        thickness, model = self.matrix_thickness(), born_note(self.chosen, self.instrument.energy)
         if thickness <= 0:
-            return {}
+            return dict(model)
         transmission = self.transmission(self.instrument.energy)
-        return {"specimen_thickness [m]": thickness, "specimen_transmission": transmission}
+        return {"specimen_thickness [m]": thickness, "specimen_transmission": transmission, **model}
 
     def curve(self, q: FloatArray, energy: float) -> FloatArray:
         """Scattered fraction per solid angle [1/sr] of the particles at q (n,) [rad/m]."""

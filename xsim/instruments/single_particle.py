@@ -7,7 +7,7 @@ host, or atoms in vacuum), R the orientation of the shot, uniform over all rotat
 the pixel's solid angle, T what comes through the layers around it. Every shot meets a new particle, so the dose is that
 of one shot; damage during the pulse is not modelled here: fluences at which an atom absorbs more than one photon in ten
 are flagged.
-Valid in the Born limit: the phase shift across the particle must stay well below 1.
+Valid in the Born limit: the phase shift across the particle must stay well below 1 (a warning names it).
 
 The orientations (quaternions w, x, y, z) follow from `orientation_seed` alone and are kept with the truth.
 
@@ -29,6 +29,7 @@ from xsim.constants import wavelength
 from xsim.errors import SamplingWarning, ValidityWarning
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
 from xsim.instruments._imaging import ImagingDetector
+from xsim.instruments._ladder import born_note, warn_beyond_born
 from xsim.model import Model
 from xsim.specimen import rotations
 from xsim.specimen.specimen import Specimen
@@ -90,6 +91,7 @@ class SingleParticle(Model):
         prepared = PreparedSingleParticle(self, specimen, self.orientations())
         prepared.warn_if_undersampled()
         prepared.warn_beyond_linear()
+        warn_beyond_born(specimen.populations, self.energy, "raise the energy or use smaller particles")
         return prepared
 
     @property
@@ -164,6 +166,10 @@ class PreparedSingleParticle:
         """The orientation of the particle in each shot."""
         shots = Axis("shot", np.arange(len(self.orientations)))
         return {"orientation": Truth(self.orientations, (shots, Axis("quaternion", np.array(["w", "x", "y", "z"]))))}
+
+    def measured(self) -> dict[str, str]:
+        """Single scattering, and how near its limit."""
+        return born_note(self.specimen.populations, self.instrument.energy)
 
     def warn_if_undersampled(self) -> None:
         """Warn with the number where speckles are narrower than two pixels."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from xsim.errors import RangeError, SamplingError
 from xsim.exposure import Exposure, FrameTable, Illumination, Truth
-from xsim.instruments._protocol import Instrument, Prepared
+from xsim.instruments._protocol import Instrument, Measuring, Prepared
 from xsim.specimen.specimen import Specimen
 
 #: specimens kept prepared at a time in each process; frames come ordered by pose, so two are enough
@@ -50,7 +51,8 @@ class PosedPrepared:
     _cache: OrderedDict[tuple[float, ...], Prepared] = field(default_factory=OrderedDict)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_cache": OrderedDict()}
+        kept = {name: value for name, value in self.__dict__.items() if name != "_unmoved"}
+        return {**kept, "_cache": OrderedDict()}
 
     def at(self, values: tuple[float, ...]) -> Prepared:
         """The inner instrument with the specimen in one pose."""
@@ -91,9 +93,17 @@ class PosedPrepared:
 
     def truth(self) -> dict[str, Truth]:
         """The truth of the specimen as it was given, neither tilted nor shifted, and what the scan adds to it."""
-        inner = self.inner.prepare(self.specimen).truth()
+        inner = self._unmoved.truth()
         energy = float(self.inner.frames()["energy"][0])
         return {**inner, **self.mover.truth(inner, energy, self.specimen)}
+
+    def measured(self) -> dict[str, Any]:
+        """What the inner instrument measures of the specimen as it was given."""
+        return self._unmoved.measured() if isinstance(self._unmoved, Measuring) else {}
+
+    @cached_property
+    def _unmoved(self) -> Prepared:
+        return self.inner.prepare(self.specimen)
 
 
 def moved(specimen: Specimen, rotation: NDArray[np.float64], shift: tuple[float, float]) -> Specimen:

@@ -7,13 +7,13 @@ for statistics, for half-data sets (Fourier shell correlation) and for dose frac
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
-from xsim.instruments._protocol import Instrument, Prepared
+from xsim.instruments._protocol import Instrument, Measuring, Prepared
 from xsim.model import Model
 from xsim.scans._wrap import Scanned, new_axis
 from xsim.specimen.specimen import Specimen
@@ -65,3 +65,7 @@ class RepeatedPrepared:
     def truth(self) -> dict[str, Truth]:
         """The truth of the inner instrument."""
         return self.inner.truth()
+
+    def measured(self) -> dict[str, Any]:
+        """What the inner instrument measures."""
+        return self.inner.measured() if isinstance(self.inner, Measuring) else {}
