@@ -64,6 +64,22 @@ def test_a_sphere_scatters_as_in_mie_theory_in_absolute_photons(
     assert found[bright] == pytest.approx(wanted[bright], rel=tolerance, abs=2e-5 * wanted.max())
 
 
+@pytest.mark.parametrize(
+    ("material", "radius", "energy", "pixel"), [("iron", 60, 900, 1000), ("silicon", 200, 800, 350)]
+)
+def test_a_sphere_of_many_depths_of_focus_scatters_as_in_mie_theory(
+    material: str, radius: float, energy: float, pixel: float
+) -> None:
+    detector = {"kind": "photon_counter", "shape": [64, 64], "pixel": f"{pixel} um"}
+    beam = f"{2.2 * radius} nm"
+    optics = {"energy": f"{energy} eV", "beam": beam, "distance": "0.2 m", "beam_stop": f"{pixel * 1.5} um"}
+    instrument = camera(detector=detector, **optics)
+    angle, found = ray(instrument, pattern(instrument, sphere(material, f"{radius} nm")))
+    wanted = mie(instrument, material, radius * 1e-9, angle)
+    bright = wanted > 1e-3 * wanted.max()
+    assert found[bright] == pytest.approx(wanted[bright], rel=0.01, abs=2e-3 * wanted.max())
+
+
 def test_the_born_model_is_the_form_factor_of_the_sphere_on_the_ewald_sphere() -> None:
     detector = {"kind": "photon_counter", "shape": [64, 64], "pixel": "500 um"}
     instrument = camera(model="born", distance="0.3 m", energy="1.2 keV", beam_stop="1 mm", detector=detector)

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from xsim.constants import wavelength, wavenumber
 from xsim.errors import told_as
 from xsim.optics.pinhole import Pinhole
+from xsim.specimen.specimen import Specimen
+from xsim.waves.angular_spectrum import longest_distance
 from xsim.waves.grid import Grid
 
 if TYPE_CHECKING:
@@ -59,6 +61,28 @@ def wave(instrument: Cdi, grid: Grid, energy: float) -> NDArray[np.complex128]:
     else:
         amplitude = _gaussian(grid, instrument.beam, instrument.beam_distance, energy)
     return np.asarray(amplitude / math.sqrt(float(np.sum(np.abs(amplitude) ** 2)) * grid.pixel**2))
+
+
+def march_half(instrument: Cdi, specimen: Specimen, pixel: float) -> int:
+    """Half the samples of `pixel` [m] with which a wave of the least `band` can march through the specimen."""
+    low, high = specimen.z_range
+    path = 1.5 * (high - low) if not finite(instrument) else abs(low) + (high - low) + abs(high)
+    return math.ceil(_least_band(instrument) * path * wavelength(instrument.energy) / pixel**2 / 2)
+
+
+def band(instrument: Cdi, grid: Grid, path: float, energy: float) -> float:
+    """The share of the grid's band that can travel `path` [m] inside the specimen without folding over.
+
+    All of it, or less through deep specimens: what is scattered twice as far as the detector's edge is let go of
+    between slabs, and could come back by a second scattering alone.
+    """
+    if path == 0:
+        return 1.0
+    return min(1.0, max(_least_band(instrument), longest_distance(grid, energy, 1.0) / path))
+
+
+def _least_band(instrument: Cdi) -> float:
+    return min(1.0, 2 / instrument.samples)
 
 
 def lit_width(instrument: Cdi, grid: Grid, energy: float) -> float:

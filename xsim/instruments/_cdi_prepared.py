@@ -170,13 +170,20 @@ class CdiPrepared:
 
     def _wave(self, energy: float, slabs: multislice.Slabs) -> NDArray[np.complex128]:
         """The exit wave (ny, nx) [1/m], in a flat beam less that of the support."""
+        flat = not beams.finite(self.instrument)
         incident = beams.wave(self.instrument, self.grid, energy)
-        if beams.finite(self.instrument):
-            return np.asarray(multislice.exit_wave(slabs, incident, energy, planes=(0.0, 0.0), dtype=np.complex128))
+        # the flat beam's wave as if at the middle of the specimen: as narrow as may be, and not carried far
         middle = sum(slabs.z_range) / 2
-        planes = (middle, middle) if slabs.count == 1 else (slabs.z_range[0], 0.0)
-        wave = np.asarray(multislice.exit_wave(slabs, complex(incident), energy, planes=planes, dtype=np.complex128))
-        return np.asarray(wave - wave[0, 0])
+        first = middle if slabs.count == 1 else slabs.z_range[0]
+        planes = (first, middle) if flat else (0.0, 0.0)
+        heights = [slab.z for slab in slabs.slabs]
+        path = float(np.abs(np.diff([*(heights if flat else (0.0, *heights)), planes[1]])).sum())
+        band = beams.band(self.instrument, self.grid, path, energy)
+        given = complex(incident) if flat else incident
+        wave: NDArray[np.complex128] = multislice.exit_wave(
+            slabs, given, energy, planes=planes, band=band, dtype=np.complex128
+        )
+        return wave - wave[0, 0] if flat else wave
 
     def _resolved(self, grid: Grid, energy: float) -> NDArray[np.complex128]:
         """What `grid` can show of the wave [1/m] over the support's factor, in a flat beam less that of the support."""

@@ -163,5 +163,6 @@ class Cdi(Model):
             # room for what multislice scatters sideways inside the specimen
             spread = (high - low) * wavelength(self.energy) / (2 * pixel * self.samples)
             half = math.ceil((reach + min(spread, reach)) / pixel) + 4
+        half = max(half, beams.march_half(self, specimen, pixel))
         checks.memory(half, pixel)
         return Grid((2 * half, 2 * half), pixel)
