@@ -77,7 +77,7 @@ def test_a_sphere_of_many_depths_of_focus_scatters_as_in_mie_theory(
     angle, found = ray(instrument, pattern(instrument, sphere(material, f"{radius} nm")))
     wanted = mie(instrument, material, radius * 1e-9, angle)
     bright = wanted > 1e-3 * wanted.max()
-    assert found[bright] == pytest.approx(wanted[bright], rel=0.01, abs=2e-3 * wanted.max())
+    assert found[bright] == pytest.approx(wanted[bright], rel=0.005, abs=1e-3 * wanted.max())
 
 
 def test_the_born_model_is_the_form_factor_of_the_sphere_on_the_ewald_sphere() -> None:
