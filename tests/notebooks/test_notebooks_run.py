@@ -38,8 +38,9 @@ def texts(cell: Any) -> list[str]:
     return found
 
 
-def test_both_lectures_are_there() -> None:
-    assert {path.stem for path in NOTEBOOKS} >= {"first-steps", "one-specimen-many-eyes"}
+def test_the_lectures_are_there() -> None:
+    lectures = {"first-steps", "one-specimen-many-eyes", "with-and-without-lenses"}
+    assert {path.stem for path in NOTEBOOKS} >= lectures
 
 
 @pytest.mark.slow
