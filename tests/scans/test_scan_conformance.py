@@ -192,7 +192,7 @@ def test_segments_and_ranges_include_both_ends_once() -> None:
     assert listed.energies() == pytest.approx(wanted)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(1, 60), st.floats(0.05, 40))
 def test_a_range_of_n_steps_has_n_plus_one_energies(steps: int, step: float) -> None:
     stop = 500.0 + steps * step

@@ -100,6 +100,17 @@ def test_jitter_and_drift_have_the_size_that_was_asked_for_and_a_seed_of_their_o
     assert abs(np.corrcoef(shifts[:, 1], [again.errors.shift(k, 2000)[1] for k in range(2000)])[0, 1]) < 0.1
 
 
+def test_every_tilt_has_its_own_error_of_the_angle_and_its_own_lean() -> None:
+    errors = series(count=2, errors={"angle": "0.2 deg", "wobble": "0.1 deg", "seed": 1}).errors
+    turns = np.array([errors.rotation("y", 0.3, k) for k in range(2000)])
+    angle = np.arctan2(turns[:, 0, 2], turns[:, 2, 2])  # R_y turns z towards x
+    lean = turns[:, 0, 1], turns[:, 2, 1]  # where the axis points, across itself
+    assert angle.mean() == pytest.approx(0.3, abs=np.deg2rad(0.2) * 4 / np.sqrt(2000))
+    assert np.std(angle) == pytest.approx(np.deg2rad(0.2), rel=4 / np.sqrt(4000))
+    assert [np.std(v) for v in lean] == pytest.approx([np.deg2rad(0.1)] * 2, rel=4 / np.sqrt(4000))
+    assert np.abs(np.corrcoef([angle, *lean]) - np.eye(3)).max() < 0.1
+
+
 def test_a_shaken_series_has_the_same_bits_frame_by_frame_and_after_pickling() -> None:
     wrapped = series(errors=SHAKEN).apply(FullField.model_validate(CAMERA))
     frames, prepared = wrapped.frames(), wrapped.prepare(beads())

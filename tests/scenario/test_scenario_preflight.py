@@ -45,10 +45,11 @@ def test_mistakes_of_all_instruments_are_told_before_any_is_simulated() -> None:
 
 
 def test_warnings_of_preparing_are_kept_with_their_instrument() -> None:
-    text = TEXT[: TEXT.index('[[instrument]]\nname = "late"')].replace("500 nm", "4 um")
-    with pytest.warns(UserWarning, match="depth of focus"):
+    text = TEXT[: TEXT.index('[[instrument]]\nname = "late"')].replace("500 nm", "4 um").replace("60 nm", "900 nm")
+    text += 'model = "projection"\n'
+    with pytest.warns(UserWarning, match="projection of a specimen structured over"):
         run = xsim.run(load(text))
-    assert any("depth of focus" in text for text in run["good"].measurement.warnings)
+    assert any("projection of a specimen" in text for text in run["good"].measurement.warnings)
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -353,7 +353,12 @@ def test_a_run_that_is_interrupted_leaves_nothing_and_exits_with_1(number: int, 
     )
     command = [sys.executable, "-m", "xsim", "run", str(scenario), "-o", str(tmp_path / "run"), "--workers", "2"]
     environment = {**os.environ, "PYTHONPATH": str(Path(xsim.__file__).parents[1])}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+
+    def listen() -> None:
+        """A shell lets what it runs in the background ignore an interrupt, and its children inherit that."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=listen) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if line.startswith("map"):
