@@ -12,6 +12,7 @@ from xsim.metrics.frc import half_bit, ring_correlation
 from xsim.metrics.localisation import localise
 from xsim.metrics.prtf import floor, prtf
 from xsim.metrics.register import shift_between, shifted
+from xsim.metrics.volume_match import volume_match
 from xsim.waves.fft import fft2, fftshift, ifft2, ifftshift
 
 RNG = np.random.default_rng(3)
@@ -131,3 +132,16 @@ def test_pairing_maximises_hits_before_it_minimises_distance() -> None:
     # greedy nearest-first would pair 1.0 with 0.9 and leave 0.0 without a partner
     found, true = np.array([[1.0], [2.2]]), np.array([[0.0], [1.1]])
     assert localise(found, true, 1.2).hits == 2
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (7, 5), (5, 8), (4, 5, 6)])
+def test_the_twin_of_a_volume_keeps_its_middle_and_its_pattern_and_is_matched(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(3)
+    one = rng.normal(size=shape) + 1j * rng.normal(size=shape)
+    other, middle = twin_of(one), tuple(n // 2 for n in shape)
+    assert other[middle] == np.conj(one[middle])
+    assert np.abs(np.fft.fftn(other)) == pytest.approx(np.abs(np.fft.fftn(one)), rel=1e-9)
+    found = volume_match(np.roll(other, 1, 0) * np.exp(0.7j), one)
+    assert found.twin
+    assert found.correlation == pytest.approx(1)
+    assert found.aligned == pytest.approx(one, rel=1e-9)

@@ -60,9 +60,9 @@ def match(estimate: Array, truth: Array, freedom: Freedom | None = None) -> Comp
 
 
 def twin_of(image: Array) -> Array:
-    """conj(f(-r)) with pixel (ny//2, nx//2) as r = 0: it has the same diffraction pattern as f."""
-    turned = np.conj(image[::-1, ::-1])
-    return np.roll(turned, [1 - n % 2 for n in image.shape], axis=(0, 1))
+    """conj(f(-r)), r = 0 at pixel n//2 of every axis of an image or volume: it has the same diffraction pattern as f."""
+    axes = tuple(range(image.ndim))
+    return np.asarray(np.roll(np.conj(np.flip(image, axes)), [1 - n % 2 for n in image.shape], axes))
 
 
 def _one(a: Array, b: Array, freedom: Freedom, twin: bool) -> ComplexMatch:

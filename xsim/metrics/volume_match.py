@@ -12,6 +12,7 @@ import numpy as np
 
 from xsim.errors import RangeError
 from xsim.exposure import Array
+from xsim.metrics.complex_match import twin_of
 from xsim.waves.fft import fftn, ifftn
 
 
@@ -33,7 +34,7 @@ def volume_match(estimate: Array, reference: Array) -> VolumeMatch:
     size = float(np.linalg.norm(reference) * np.linalg.norm(estimate))
     axes = tuple(range(estimate.ndim))
     best = VolumeMatch(estimate, -1.0, (0,) * estimate.ndim, False)
-    for twin, one in ((False, estimate), (True, turned(estimate))):
+    for twin, one in ((False, estimate), (True, twin_of(estimate))):
         overlap = ifftn(spectrum * np.conj(fftn(np.asarray(one, np.complex128))))
         at = tuple(int(k) for k in np.unravel_index(int(np.argmax(np.abs(overlap))), overlap.shape))
         peak = complex(overlap[at])
@@ -43,9 +44,3 @@ def volume_match(estimate: Array, reference: Array) -> VolumeMatch:
             shift = tuple((k + n // 2) % n - n // 2 for k, n in zip(at, overlap.shape, strict=True))
             best = VolumeMatch(np.roll(one, at, axes) * phase, correlation, shift, twin)
     return best
-
-
-def turned(image: Array) -> Array:
-    """conj(f(-r)) about the middle pixel, which has the same diffraction pattern as f."""
-    axes = tuple(range(image.ndim))
-    return np.asarray(np.roll(np.conj(np.flip(image, axes)), [1 - n % 2 for n in image.shape], axes))
