@@ -1,8 +1,8 @@
 """Strangers read a ptychographic CXI file and reconstruct a lopsided object from it, where it is and un-flipped.
 
-One is thirty lines of h5py and numpy by the words of the CXI standard, always run; the other is cdtools, which brings
-torch along: `pip install '.[clients]' && python -m pytest tests/clients/test_client_cxi.py` (about two minutes). Files
-that are wrong on purpose must not give the object.
+Two are some lines of h5py and numpy, always run: one reads by the words of the CXI standard, one as ptypy's Hdf5Loader
+does. The third is cdtools, which brings torch along: `pip install '.[clients]'` (.ci/run does), then run the tests.
+Files that are wrong on purpose must not give the object.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -74,27 +76,72 @@ def changed(path: Path, tmp_path: Path, **edits: Any) -> Path:
     return copy
 
 
-def stranger(path: Path, rounds: int = 20) -> np.ndarray:
-    """ePIE with whole pixels, from what CXI says and the distance of the focus."""
+@dataclass(frozen=True)
+class Scan:
+    """What a reader takes from a file: places (frames, 2) of the beam on the object, row and column [m]."""
+
+    counts: np.ndarray
+    good: np.ndarray
+    wavelength: float
+    distance: float
+    detector_pixel: float
+    places: np.ndarray
+
+
+def as_cxi_says(path: Path) -> Scan:
+    """By the words of the standard: the beam goes against the sample, rows and columns along the basis vectors."""
     with h5py.File(path) as file:
         entry = file["entry_1"]
-        counts, moves = entry["data_1/data"][...].astype(float), entry["data_1/translation"][...]
-        detector = entry["instrument_1/detector_1"]
-        good = detector["mask"][...] == 0
-        length = PLANCK * LIGHT / entry["instrument_1/source_1/energy"][()]
-        n = counts.shape[1]
-        pixel = length * detector["distance"][()] / (n * detector["x_pixel_size"][()])
+        moves, detector = entry["data_1/translation"][...], entry["instrument_1/detector_1"]
         rows_down = detector["basis_vectors"][0, 1] < 0  # rows along -y and columns along -x:
         columns_left = detector["basis_vectors"][1, 0] < 0  # the beam goes against the sample, so along both
-    places = np.stack([moves[:, 1] * (1 if rows_down else -1), moves[:, 0] * (1 if columns_left else -1)], axis=1)
-    whole = np.rint(places / pixel).astype(int)
+        return Scan(
+            entry["data_1/data"][...].astype(float),
+            detector["mask"][...] == 0,
+            PLANCK * LIGHT / entry["instrument_1/source_1/energy"][()],
+            detector["distance"][()],
+            detector["x_pixel_size"][()],
+            np.stack([moves[:, 1] * (1 if rows_down else -1), moves[:, 0] * (1 if columns_left else -1)], axis=1),
+        )
+
+
+def as_ptypy_does(path: Path) -> Scan:
+    """The rules of its Hdf5Loader: one number for each of energy [keV], distance and pixel size, which may be
+    multiplied; a position for each frame along the slow and the fast axis; a mask of 1 = good, which may be inverted.
+    """
+    keys = {
+        "intensities": "entry_1/data_1/data", "mask": "entry_1/instrument_1/detector_1/mask",
+        "slow": "entry_1/sample_1/transformations/y", "fast": "entry_1/sample_1/transformations/x",
+        "energy": "entry_1/instrument_1/beam_1/energy", "distance": "entry_1/instrument_1/detector_1/distance",
+        "psize": "entry_1/instrument_1/detector_1/x_pixel_size", "normalisation": "entry_1/control/data",
+    }  # fmt: skip
+    with h5py.File(path) as file:
+        found = {name: file[key][()] for name, key in keys.items()}
+    frames = found["intensities"].shape[:-2]
+    assert found["slow"].shape == found["fast"].shape == found["normalisation"].shape == frames
+    assert found["mask"].shape == found["intensities"].shape[-2:]
+    mask = 1 - found["mask"]
+    assert set(np.unique(mask)) == {0, 1}  # inverted without running over
+    energy, distance, pixel = (float(found[name]) for name in ("energy", "distance", "psize"))
+    keV = energy * (1e-3 / CHARGE)
+    places = np.stack([found["slow"], found["fast"]], axis=1)  # multipliers of 1: on the object, not of the sample
+    length = PLANCK * LIGHT / CHARGE / (keV * 1e3)
+    return Scan(found["intensities"].astype(float), mask > 0, length, distance, pixel, places)
+
+
+def stranger(path: Path, rounds: int = 20, read: Callable[[Path], Scan] = as_cxi_says) -> np.ndarray:
+    """ePIE with whole pixels, from what the reader takes and the distance of the focus."""
+    scan = read(path)
+    counts, good, n = scan.counts, scan.good, scan.counts.shape[1]
+    pixel = scan.wavelength * scan.distance / (n * scan.detector_pixel)
+    whole = np.rint(scan.places / pixel).astype(int)
     if np.abs(whole).max() > 1000:
         raise ValueError("a scan of thousands of pixels")
     side = n + 2 * (np.abs(whole).max() + 1)
     corners = whole + side // 2 - n // 2
     amplitude, good = np.fft.ifftshift(np.sqrt(np.clip(counts, 0, None)), axes=(1, 2)), np.fft.ifftshift(good)
     q = 2 * np.pi * np.fft.fftfreq(n, pixel)
-    away = np.exp(-0.5j * DEFOCUS * (q[:, None] ** 2 + q[None, :] ** 2) * length / (2 * np.pi))
+    away = np.exp(-0.5j * DEFOCUS * (q[:, None] ** 2 + q[None, :] ** 2) * scan.wavelength / (2 * np.pi))
     probe = np.fft.fftshift(np.fft.ifft2(np.sqrt(np.mean(amplitude**2, axis=0)) * good * away)) * n
     image, rng = np.ones((side, side), complex), np.random.default_rng(0)
     for number in range(rounds):
@@ -110,9 +157,10 @@ def stranger(path: Path, rounds: int = 20) -> np.ndarray:
     return image
 
 
-def test_a_stranger_with_numpy_reconstructs_the_object_un_flipped(recorded: Any) -> None:
+@pytest.mark.parametrize("read", [as_cxi_says, as_ptypy_does])
+def test_a_stranger_with_numpy_reconstructs_the_object_un_flipped(read: Callable[[Path], Scan], recorded: Any) -> None:
     path, truth = recorded
-    found = stranger(path)
+    found = stranger(path, read=read)
     assert likeness(found, truth) > 0.93
     for flipped in (truth[::-1], truth[:, ::-1], truth.T):
         assert likeness(found, flipped) < 0.87
@@ -131,6 +179,14 @@ def test_a_stranger_with_numpy_reconstructs_the_object_un_flipped(recorded: Any)
 def test_wrong_files_do_not_give_the_object(recorded: Any, tmp_path: Path, edits: dict[str, Any]) -> None:
     path, truth = recorded
     assert likeness(stranger(changed(path, tmp_path, **edits)), truth) < 0.8
+
+
+def test_positions_of_the_sample_where_ptypy_wants_those_of_the_beam_do_not_give_the_object(
+    recorded: Any, tmp_path: Path
+) -> None:
+    path, truth = recorded
+    turned = {f"sample_1__transformations__{name}": lambda v: -v for name in "xy"}
+    assert likeness(stranger(changed(path, tmp_path, **turned), read=as_ptypy_does), truth) < 0.8
 
 
 def test_a_mask_upside_down_in_sense_gives_nothing(recorded: Any, tmp_path: Path) -> None:
@@ -157,6 +213,7 @@ def with_cdtools(path: Path, passes: int = 60) -> np.ndarray:
     import torch
 
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # small frames gain nothing from more, and other tests run beside this one
     data = cdtools.datasets.Ptycho2DDataset.from_cxi(str(path))
     model = cdtools.models.FancyPtycho.from_dataset(data, n_modes=1, propagation_distance=DEFOCUS, obj_view_crop=None)
     for _ in model.Adam_optimize(passes, data, lr=0.01, batch_size=10):
