@@ -60,7 +60,7 @@ def match(estimate: Array, truth: Array, freedom: Freedom | None = None) -> Comp
 
 
 def twin_of(image: Array) -> Array:
-    """conj(f(-r)), r = 0 at pixel n//2 of every axis of an image or volume: it has the same diffraction pattern as f."""
+    """conj(f(-r)) of an image or volume, r = 0 at pixel n//2 of every axis: the same diffraction pattern as f."""
     axes = tuple(range(image.ndim))
     return np.asarray(np.roll(np.conj(np.flip(image, axes)), [1 - n % 2 for n in image.shape], axes))
 
