@@ -103,45 +103,84 @@ def draw_one(mean, element, frame, lane, k0, k1):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True)
-def fill_poisson(out, means, frame, lane, key, tables):  # type: ignore[no-untyped-def]
-    """Fill `out` (n,) with Poisson numbers of `means` (n,); key: two words, tables: those of `_alias`."""
+def fill_poisson(out, parts, weights, frame, lane, key, tables):  # type: ignore[no-untyped-def]
+    """Fill `out` (n,) with Poisson numbers of sum_g weights[g] parts[g], parts (groups, n), key: two words.
+
+    False where an expectation is negative, not finite or above `LIMIT`; what `out` holds is then worth nothing.
+    """
     fine, coarse = tables
     k0, k1 = key
-    sums, random = np.empty(_BLOCK), np.empty(_BLOCK, np.uint64)
-    for block in range((means.size + _BLOCK - 1) // _BLOCK):
+    size = out.size
+    means, sums, random = np.zeros(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK, np.uint64)
+    for block in range((size + _BLOCK - 1) // _BLOCK):
         start = block * _BLOCK
-        count = min(_BLOCK, means.size - start)
-        total = 0.0
-        for i in range(count):
-            out[start + i] = 0
-            total += means[start + i]
-            sums[i] = total
+        count = min(_BLOCK, size - start)
+        if not _add_up(means, parts, weights, start, count):
+            return False
+        some = out[start : start + count]
+        some[:] = 0
+        total = _sum_of(means)
         if total >= MIDDLE:
             words(random, block * (_BLOCK // 2), frame, lane | _TABLE_TAG, k0, k1)
-            total = 0.0
             for i in range(count):
-                mean = np.float64(means[start + i])
+                mean = means[i]
                 if mean < TOP:
-                    out[start + i], left = look_up(fine, coarse, mean, random[i])
-                    total += left
+                    some[i], means[i] = look_up(fine, coarse, mean, random[i])
                 else:
-                    out[start + i] = draw_one(mean, start + i, frame, lane, k0, k1)
-                sums[i] = total
+                    some[i] = draw_one(mean, start + i, frame, lane, k0, k1)
+                    means[i] = 0.0
+            total = _sum_of(means)
         if total > 0.0:
-            sums[count:] = total
-            _place(out[start : start + count], sums, block, frame, lane | _BLOCK_TAG, key, fine)
+            _place(some, means, total, sums, block, frame, lane | _BLOCK_TAG, key, fine)
+    return True
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _place(out, sums, block, frame, lane, key, fine):  # type: ignore[no-untyped-def]
-    """Add to `out` one Poisson number of the last of `sums`, its photons spread by these running sums of the means."""
+def _add_up(means, parts, weights, start, count):  # type: ignore[no-untyped-def]
+    """means[:count] = sum_g weights[g] parts[g, start:], 0 beyond; False where something is not an expectation."""
+    means[:] = 0.0
+    right = True
+    for group in range(parts.shape[0]):
+        some, weight = parts[group, start : start + count], weights[group]
+        for i in range(count):
+            right &= (some[i] >= 0.0) & (some[i] <= LIMIT)
+            means[i] += weight * some[i]
+    for i in range(count):
+        right &= means[i] <= LIMIT
+    return right
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _sum_of(means):  # type: ignore[no-untyped-def]
+    """Sum of a block, in an order that eight additions at a time allow."""
+    s0, s1, s2, s3, s4, s5, s6, s7 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(0, _BLOCK, 8):
+        s0 += means[i]
+        s1 += means[i + 1]
+        s2 += means[i + 2]
+        s3 += means[i + 3]
+        s4 += means[i + 4]
+        s5 += means[i + 5]
+        s6 += means[i + 6]
+        s7 += means[i + 7]
+    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _place(out, means, total, sums, block, frame, lane, key, fine):  # type: ignore[no-untyped-def]
+    """Add to `out` one Poisson number of `total`, its photons spread by the running sums of the means."""
     k0, k1 = key
-    total = sums[_BLOCK - 1]
     a, b, c, d = philox(block, 0, frame, lane, k0, k1)
     photons, left = look_up(fine, fine, total, (np.uint64(a) << _WORD) | np.uint64(b))
     u = (float(c >> np.uint32(5)) * 67108864.0 + float(d >> np.uint32(6)) + 0.5) * UNIT
     if u > 1.0 - left:  # below exp(-left), so that most need no exponential
         photons += _invert(left, u)
+    if photons == 0:
+        return
+    total = 0.0
+    for i in range(_BLOCK):
+        total += means[i]
+        sums[i] = total
     v = 0.0
     for photon in range(photons):
         w = v
@@ -180,9 +219,9 @@ def over_frames(work: Callable[[int], None], frames: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _fill_frames(out, means, frames, lane, key, tables):  # type: ignore[no-untyped-def]
+def _fill_frames(out, right, parts, weights, frames, lane, key, tables):  # type: ignore[no-untyped-def]
     for row in range(frames.size):
-        fill_poisson(out[row], means[row], frames[row], lane, key, tables)
+        right[row] = fill_poisson(out[row], parts[row], weights[row], frames[row], lane, key, tables)
 
 
 @njit(cache=True, nogil=True)
@@ -195,14 +234,34 @@ def poisson(
     means: NDArray[Any], key: StreamKey, index: NDArray[np.int64], lane: int = 0, threads: int | None = None
 ) -> NDArray[np.int64]:
     """Poisson numbers of `means` (frames, ...): row f draws under (key, index[f], lane) alone. Raises RangeError."""
-    check(means)
-    real = np.float32 if means.dtype == np.float32 else np.float64
-    flat = np.ascontiguousarray(means, real).reshape(len(index), -1)
-    out = np.empty(flat.shape, np.int64)
+    return poisson_of(means[:, None], np.ones((len(index), 1)), key, index, np.int64, lane, threads)
+
+
+def poisson_of(
+    parts: NDArray[Any],
+    weights: NDArray[np.float64],
+    key: StreamKey,
+    index: NDArray[np.int64],
+    kind: type[np.signedinteger[Any]] = np.int64,
+    lane: int = 0,
+    threads: int | None = None,
+) -> NDArray[Any]:
+    """Poisson numbers (frames, ...) of sum_g weights[f, g] parts[f, g, ...], of integers `kind`, which must hold them.
+
+    Row f draws under (key, index[f], lane) alone. Raises RangeError where `parts` or the sums are no expectations.
+    """
+    real = np.float32 if parts.dtype == np.float32 else np.float64
+    flat = np.ascontiguousarray(parts, real).reshape(*parts.shape[:2], math.prod(parts.shape[2:]))
+    out, right = np.empty((len(index), flat.shape[2]), kind), np.ones(len(index), bool)
     numbers, lane = frame_numbers(index), lane_word(lane)
-    rows = _shares(flat.shape, threads)
-    share(_fill_frames, [(out[a], flat[a], numbers[a], lane, key.words, tables()) for a in rows], len(rows))
-    return out.reshape(means.shape)
+    weights = np.ascontiguousarray(weights, np.float64)
+    rows = _shares(out.shape, threads)
+    works = [(out[a], right[a], flat[a], weights[a], numbers[a], lane, key.words, tables()) for a in rows]
+    share(_fill_frames, works, len(rows))
+    for row in np.flatnonzero(~right):
+        check(flat[row])
+        check(weights[row] @ flat[row])
+    return out.reshape(len(index), *parts.shape[2:])
 
 
 def normal(

@@ -119,13 +119,14 @@ class Pixels(Model):
         return np.asarray(rows[:, None] | columns[None, :])
 
     def _mark_gaps(self, values: NDArray[Any]) -> NDArray[Any]:
-        """`values` (frames, ny, nx), signed, with -1 in gaps."""
+        """`values` (frames, ny, nx), signed, with -1 put into gaps."""
         if self.module is None or values.ndim < 3:
             return values
         gaps = self.gaps
         if values.shape[-2:] != gaps.shape:
             raise RangeError("pixels of the exposure", value=values.shape[-2:], allowed=str(gaps.shape), field="shape")
-        return np.where(gaps, values.dtype.type(-1), values)
+        values[..., gaps] = -1
+        return values
 
 
 def summed(exposure_expected: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float64]:

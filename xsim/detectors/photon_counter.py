@@ -74,13 +74,15 @@ class PhotonCounter(Pixels):
         """Counts (frames, ...) int64, -1 in gaps. Raises RangeError for negative or non-finite photons."""
         from xsim.detectors import _dead_time, _poisson
 
-        photons, index = self._detected(exposure), exposure.frames.index
+        index = exposure.frames.index
         if self.dead_time > 0:
+            photons = self._detected(exposure)
             law = (self.dead_time, self.dead_time_model == "paralysable")
             gates = np.asarray(exposure.frames["time"], np.float64)
             counts = _dead_time.counted(photons, gates, law, key, index)
         else:
-            counts = _poisson.poisson(photons, key, index)
+            weights = efficiency(self.efficiency, exposure.group_energy)
+            counts = _poisson.poisson_of(exposure.expected, weights, key, index)
         return np.asarray(self._mark_gaps(self._clip(counts)))
 
     def _detected(self, exposure: Exposure) -> NDArray[np.float64]:
