@@ -131,7 +131,7 @@ def fill_poisson(out, parts, weights, frame, lane, key, tables):  # type: ignore
                     means[i] = 0.0
             total = _sum_of(means)
         if total > 0.0:
-            _place(some, means, total, sums, block, frame, lane | _BLOCK_TAG, key, fine)
+            _place(some, means, total, sums, (block, frame, lane | _BLOCK_TAG), key, fine)
     return True
 
 
@@ -167,8 +167,9 @@ def _sum_of(means):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _place(out, means, total, sums, block, frame, lane, key, fine):  # type: ignore[no-untyped-def]
+def _place(out, means, total, sums, counter, key, fine):  # type: ignore[no-untyped-def]
     """Add to `out` one Poisson number of `total`, its photons spread by the running sums of the means."""
+    block, frame, lane = counter
     k0, k1 = key
     a, b, c, d = philox(block, 0, frame, lane, k0, k1)
     photons, left = look_up(fine, fine, total, (np.uint64(a) << _WORD) | np.uint64(b))
