@@ -6,6 +6,7 @@ counts; a `Measurement` holds the counts of a whole run of one instrument with e
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -202,6 +203,12 @@ class Measurement:
     def total_counts(self) -> float:
         """Sum of all counts, without the -1 that marks a gap or a masked pixel."""
         return total(self.counts, gaps=True)
+
+
+def lookup(measurement: Measurement, *names: str) -> Any:
+    """The first geometry value under one of `names` (the unit in brackets of its key is ignored), else None."""
+    bare = {re.sub(r"\s*\[.*\]$", "", key): value for key, value in measurement.geometry.items()}
+    return next((bare[name] for name in names if name in bare), None)
 
 
 @dataclass(frozen=True, eq=False)

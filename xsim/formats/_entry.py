@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ import h5py
 import numpy as np
 
 from xsim.errors import FileError
-from xsim.exposure import Axis, Measurement
+from xsim.exposure import Axis, Measurement, lookup
 from xsim.formats._nexus import add_dose, add_provenance, create, group, put, times
 
 
@@ -55,12 +54,6 @@ def title_of(measurement: Measurement, provenance: dict[str, Any]) -> str:
 def scan_axis(measurement: Measurement, name: str) -> Axis | None:
     """The scan axis of that name, if there is one."""
     return next((axis for axis in measurement.frames.axes if axis.name == name), None)
-
-
-def lookup(measurement: Measurement, *names: str) -> Any:
-    """The first geometry value under one of `names` (the unit in brackets of the key is ignored), else None."""
-    bare = {re.sub(r"\s*\[.*\]$", "", key): value for key, value in measurement.geometry.items()}
-    return next((bare[name] for name in names if name in bare), None)
 
 
 def need(measurement: Measurement, what: str, *names: str) -> float:

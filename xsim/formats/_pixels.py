@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from xsim.exposure import Array, Measurement
-from xsim.formats._entry import beam_center, lookup, pixel_of
+from xsim.exposure import Array, Measurement, lookup
+from xsim.formats._entry import beam_center, pixel_of
 from xsim.spill import blocks
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from xsim.constants import wavelength
-from xsim.exposure import Array, Measurement
-from xsim.formats._entry import beam_center, lookup, need, need_pixel
+from xsim.exposure import Array, Measurement, lookup
+from xsim.formats._entry import beam_center, need, need_pixel
 from xsim.formats._pixels import bad_pixels
 from xsim.spill import blocks
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xsim.exposure import Array, Measurement
-from xsim.formats._entry import lookup
+from xsim.exposure import Array, Measurement, lookup
 
 
 def absorbance(measurement: Measurement) -> tuple[Array, Array]:

@@ -18,8 +18,8 @@ import h5py
 import numpy as np
 
 from xsim.constants import E_CHARGE, wavelength
-from xsim.exposure import Array, Measurement
-from xsim.formats._entry import beam_center, entry_file, is_image, lacks_detector, lookup, need, need_pixel, tilt_axes
+from xsim.exposure import Array, Measurement, lookup
+from xsim.formats._entry import beam_center, entry_file, is_image, lacks_detector, need, need_pixel, tilt_axes
 from xsim.formats._nexus import add_source, group, integer_type, link, plot, put, stream
 from xsim.formats._pixels import bad_pixels
 from xsim.formats._record import write_record

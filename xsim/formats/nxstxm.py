@@ -15,8 +15,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from xsim.exposure import Array, Measurement
-from xsim.formats._entry import entry_file, lookup, sample, scan_axis
+from xsim.exposure import Array, Measurement, lookup
+from xsim.formats._entry import entry_file, sample, scan_axis
 from xsim.formats._nexus import add_source, group, integer_type, link, plot, put, stream
 from xsim.formats._record import write_record
 

@@ -21,8 +21,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from xsim.exposure import Measurement
-from xsim.formats._entry import is_image, lookup, need_pixel, new_entry, pixel_of, sample, tilt_axes
+from xsim.exposure import Measurement, lookup
+from xsim.formats._entry import is_image, need_pixel, new_entry, pixel_of, sample, tilt_axes
 from xsim.formats._nexus import add_source, create, group, integer_type, link, plot, put, stack
 from xsim.formats._record import Layout, write_record
 

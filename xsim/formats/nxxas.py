@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from xsim.exposure import Measurement
-from xsim.formats._entry import entry_file, lookup, sample
+from xsim.exposure import Measurement, lookup
+from xsim.formats._entry import entry_file, sample
 from xsim.formats._nexus import add_source, group, link, plot, put, stream
 from xsim.formats._record import write_record
 from xsim.formats._spectrum import absorbance

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from xsim.exposure import Measurement
-from xsim.formats._entry import lookup, title_of
+from xsim.exposure import Measurement, lookup
+from xsim.formats._entry import title_of
 from xsim.formats._nexus import CONVENTION, times, version_of
 from xsim.formats._spectrum import absorbance
 from xsim.formats.nxxas import NXxas

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
 
 from xsim.errors import FileError
-from xsim.exposure import Array, Axis, Measurement
-
-
-def lookup(measurement: Measurement, *names: str) -> Any:
-    """The first geometry value under one of `names` (the unit in brackets of its key is ignored), else None."""
-    bare = {re.sub(r"\s*\[.*\]$", "", key): value for key, value in measurement.geometry.items()}
-    return next((bare[name] for name in names if name in bare), None)
+from xsim.exposure import Array, Axis, Measurement, lookup
 
 
 def need(measurement: Measurement, *names: str) -> float:

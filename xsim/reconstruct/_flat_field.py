@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from xsim.exposure import Array, Measurement
-from xsim.reconstruct._data import flat, lookup
+from xsim.exposure import Array, Measurement, lookup
+from xsim.reconstruct._data import flat
 
 
 def transmission(measurement: Measurement) -> Array:

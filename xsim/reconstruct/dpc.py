@@ -23,9 +23,9 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from xsim.constants import wavenumber
-from xsim.exposure import Array, Measurement, Truth
+from xsim.exposure import Array, Measurement, Truth, lookup
 from xsim.model import Model
-from xsim.reconstruct._data import lookup, merged_repeats, photons, refuse, single_energy
+from xsim.reconstruct._data import merged_repeats, photons, refuse, single_energy
 from xsim.reconstruct._protocol import Reconstruction
 from xsim.waves.fft import fft2, ifft2
 from xsim.waves.grid import Grid

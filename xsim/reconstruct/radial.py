@@ -19,9 +19,9 @@ import numpy as np
 from pydantic import Field
 
 from xsim.constants import wavelength
-from xsim.exposure import Array, Axis, Measurement, Truth
+from xsim.exposure import Array, Axis, Measurement, Truth, lookup
 from xsim.model import Model
-from xsim.reconstruct._data import bad_pixels, counted_share, lookup, need, offsets, photons, refuse, single_energy
+from xsim.reconstruct._data import bad_pixels, counted_share, need, offsets, photons, refuse, single_energy
 from xsim.reconstruct._protocol import Reconstruction
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from xsim.constants import wavenumber
-from xsim.exposure import Array, Axis, Measurement, Truth
-from xsim.formats._entry import lookup, pitch, pixel_of
+from xsim.exposure import Array, Axis, Measurement, Truth, lookup
+from xsim.formats._entry import pitch, pixel_of
 from xsim.report.figures import colour_limits
 from xsim.report.panels import Panel, Picture
 from xsim.report.text import quantity_text

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xsim.exposure import Array, Measurement
-from xsim.formats._entry import lookup
+from xsim.exposure import Array, Measurement, lookup
 from xsim.report.panels import Panel, Picture
 from xsim.report.parts import Rows, axes_pixel, pair, same_scale, with_truth
 
