@@ -253,6 +253,31 @@ def test_odd_images_are_drawn(values, scale):
     assert figures.png(figure, dpi=40).startswith(b"\x89PNG")
 
 
+def test_rounding_errors_are_no_structure_and_a_contrast_of_a_thousandth_is():
+    ripple = np.sin(np.arange(400.0)).reshape(20, 20)
+    low, high = figures.colour_limits(56.4 * (1 + 1e-6 * ripple))
+    assert high - low > 10
+    low, high = figures.colour_limits(56.4 * (1 + 1e-3 * ripple))
+    assert high - low < 0.2
+
+
+def test_the_truth_beside_a_moved_specimen_tells_where_the_stage_stood():
+    from xsim.instruments.full_field import FullField
+    from xsim.report.views import rows_of
+    from xsim.scans.tilts import Tilts
+    from xsim.simulate import simulate
+    from xsim.specimen.specimen import Specimen
+
+    ball = {"name": "ball", "material": "gold", "shape": {"kind": "sphere", "radius": "40 nm"}}
+    specimen = Specimen.from_table({"population": [ball]})
+    camera = FullField(field="160 nm", pixel="20 nm", flux="1e4 1/s", flats=0, darks=0)
+    tilted = Tilts(start="-60 deg", stop="60 deg", count=2).apply(camera)
+    titles = [[panel.title for panel in row] for row in rows_of(simulate(specimen, tilted, seed=1))]
+    assert titles[0][-1] == "Truth · optical density, stage at 0"
+    alone = [panel.title for panel in rows_of(simulate(specimen, camera, seed=1))[0]]
+    assert alone[-1] == "Truth · optical density"
+
+
 def test_odd_curves_are_drawn():
     x = np.arange(4.0)
     lines = (Line("a", x, np.zeros(4), points=True), Line("b", x, np.full(4, np.nan)), Line("c", x, -x, np.ones(4)))

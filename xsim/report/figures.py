@@ -146,6 +146,10 @@ def _norm(values: Array, scale: str, limits: tuple[float, float] | None) -> Any:
     return Normalize(low, high)
 
 
+#: contrast below which a picture is told to be flat: rounding errors are no structure, and no counts would show less
+FLAT = 1e-5
+
+
 def colour_limits(values: Array, scale: str = "linear") -> tuple[float, float]:
     """Sensible ends of the colours for any values: constant, empty of signal, or with NaN."""
     finite = values[np.isfinite(values)]
@@ -165,7 +169,7 @@ def colour_limits(values: Array, scale: str = "linear") -> tuple[float, float]:
     if scale == "symmetric":
         high = max(abs(low), abs(high))
         low = -high
-    if high - low <= 1e-12 * max(abs(high), abs(low)):
+    if high - low <= FLAT * max(abs(high), abs(low)):
         pad = 0.5 * abs(high) or 0.5
         return low - pad, high + pad
     return low, high

@@ -6,13 +6,14 @@ Each picture of what was measured stands beside its noise-free truth.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from xsim.exposure import Array, Axis, Measurement
 from xsim.report.diffraction import diffraction_view, saxs_view
 from xsim.report.fluorescence import fluorescence_view
-from xsim.report.panels import Curves, Line
+from xsim.report.panels import Curves, Line, Picture
 from xsim.report.parts import (
     Rows,
     axes_pixel,
@@ -79,7 +80,11 @@ def image_view(measurement: Measurement) -> Rows:
         measured = flat_image(measurement.counts[index])
         row = pair(measurement, measured, expected_frame(measurement, index), label, image_pixel(measurement), same)
         rows.append(row)
-    return with_truth(measurement, rows)
+    rows = with_truth(measurement, rows)
+    moved = any(axis.unit in ("m", "rad") for axis in measurement.frames.axes)
+    if moved and rows and isinstance(rows[0][-1], Picture) and rows[0][-1].title.startswith("Truth"):
+        rows[0][-1] = replace(rows[0][-1], title=f"{rows[0][-1].title}, stage at 0")
+    return rows
 
 
 def scanned_view(measurement: Measurement) -> Rows:

@@ -61,7 +61,9 @@ def _scores(instruments: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 def _verdict(one: dict[str, object]) -> str:
     bounds = f"{one.get('at_least', '')} .. {one.get('at_most', '')}"
-    return f"{one['value']} ({'met' if one['met'] else 'NOT met'}: {bounds}; {one['source']})"
+    value = one["value"]
+    found = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{found} ({'met' if one['met'] else 'NOT met'}: {bounds}; {one['source']})"
 
 
 def specimen_grid(specimen: Specimen, extent: tuple[float, float] | None) -> Grid:
