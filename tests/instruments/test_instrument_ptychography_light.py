@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import j1
 
+from xsim.constants import wavenumber
 from xsim.errors import RangeError, SamplingWarning, ValidityWarning
 from xsim.exposure import FrameTable
 from xsim.instruments._scan_wave import far_field
@@ -167,3 +169,22 @@ def test_gaps_of_a_detector_read_minus_one_and_the_rest_is_as_without() -> None:
     one, other = (c.detector.read(exposure, StreamKey(1, "x")) for c in (gaps, whole))
     assert (one[:, 30:34] == -1).all()
     assert np.array_equal(np.delete(one, np.s_[30:34], axis=1), np.delete(other, np.s_[30:34], axis=1))
+
+
+@pytest.mark.parametrize(("diameter", "before", "distance"), [("0.9 um", "0.1 mm", "0.4 m"), ("2 um", "1 mm", "0.5 m")])
+def test_a_pinhole_alone_shows_airys_pattern_up_to_the_edge_of_the_detector(
+    diameter: str, before: str, distance: str
+) -> None:
+    detector = {"kind": "photon_counter", "shape": [96, 96], "pixel": "50 um"}
+    hole = {"diameter": diameter, "distance": before}
+    light = {"energy": "1850 eV", "flux": "1 1/s", "exposure_time": "1 s", "step": "0.2 um", "field": ["0.4 um"] * 2}
+    scan = Ptychography.model_validate({**light, "pinhole": hole, "distance": distance, "detector": detector})
+    found = scan.prepare(Specimen()).expose(scan.frames().take(np.array([1]))).expected[0, 0]
+    assert scan.pinhole is not None
+    dq = wavenumber(1850.0) * 50e-6 / scan.distance
+    x = np.hypot(*np.meshgrid(np.arange(-48, 48) * dq, np.arange(-48, 48) * dq)) * float(scan.pinhole.diameter) / 2
+    x[48, 48] = 1e-9
+    wanted = (float(scan.pinhole.diameter) / 2 * dq) ** 2 / (4 * np.pi) * (2 * j1(x) / x) ** 2
+    assert found.sum() == pytest.approx(wanted.sum(), rel=1e-4)
+    rim = np.sqrt(wanted[:6])
+    assert np.linalg.norm(np.sqrt(found[:6]) - rim) < 0.01 * np.linalg.norm(rim)

@@ -165,6 +165,7 @@ class PtychographyPrepared:
         window = Grid((size, size), pixel * n / size)
         probe = instrument.probe(energy, window, nominal)
         modes = source_modes(probe, window, instrument.source_image, instrument.mode_loss)
+        modes *= np.linalg.norm(probe)  # light beyond the window's band is lost
         whole = self.object_grid(energy)
         grid = Grid((whole.shape[0] * size // n,) * 2, window.pixel)
         heights, transmissions = self._slabs(energy, whole, grid.shape[0])

@@ -37,7 +37,8 @@ _EIGHTHS = (8, 9, 10, 12, 14, 16)
 class ScanOptics:
     """Everything that one photon energy fixes.
 
-    modes: (m, n, n) the probe's modes at z = 0, centred, all squares together summing to 1. probe: (m, n + T - 1,
+    modes: (m, n, n) the probe's modes at z = 0, centred, all squares together summing to 1 (or less by what
+    lies beyond the band). probe: (m, n + T - 1,
     n + T - 1) complex64, the same at the first slab, for shifts by `kernel`. transmissions: of each slab on
     `object_grid`, complex64; kernels: steps between slabs.
     """

@@ -123,7 +123,8 @@ class Ptychography(Model):
         self.probe(energy, Grid((2 * n, 2 * n), self.pixel(energy) / 2), energy)
 
     def probe(self, energy: float, window: Grid, nominal: float) -> NDArray[np.complex128]:
-        """Amplitude (ny, nx) of a point source at z = 0 on `window`, centred, its squares summing to 1.
+        """Amplitude (ny, nx) of a point source at z = 0 on `window`, centred, its squares summing to 1 less what the
+        rim of a pinhole scatters beyond the window's band.
 
         energy: of a line [eV]; nominal: the energy [eV] for which the zone plate stands `defocus` off.
         """
@@ -131,7 +132,8 @@ class Ptychography(Model):
         if self.pinhole is not None:
             finer = "use a larger pinhole.distance, or a wider detector: a sample is lambda distance / its width"
             with told_as({"grid": ("pinhole.diameter", wider), "pixel": ("pinhole.distance", finer)}):
-                return np.asarray(self.pinhole.probe(window, energy))
+                self.pinhole.probe(window, energy)  # refuses and warns
+            return self.pinhole.banded(window, energy)
         self.zone_plate.check(energy)
         n = max(self.detector.shape)
         aperture = float(self.zone_plate.numerical_aperture(energy))
