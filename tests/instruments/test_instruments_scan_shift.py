@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from xsim.instruments._scan_passes import add_patterns_of, place
+from xsim.instruments._scan_passes import place
 from xsim.instruments._scan_shift import SHIFT_ERROR, sharpened, shift_kernel
+from xsim.instruments._scan_wave import _record, centring
 
 N = 96
 
@@ -52,11 +53,19 @@ def test_a_sharp_edged_probe_is_shifted_as_well_as_its_band_allows() -> None:
     assert np.linalg.norm(out[0] - wanted) < 0.05 * np.linalg.norm(wanted)
 
 
-@pytest.mark.parametrize("shape", [(5, 8), (1, 4), (8, 8), (7, 1)])
-def test_patterns_have_their_zero_angle_in_the_middle_pixel(shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("n", "shape"), [(10, (5, 8)), (10, (1, 4)), (8, (8, 8)), (9, (7, 1))])
+def test_patterns_have_their_zero_angle_in_the_middle_pixel(n: int, shape: tuple[int, int]) -> None:
+    """Of any window of an object, and added to what is there or not."""
     ny, nx = shape
-    far = np.random.default_rng(1).normal(size=(2, 10, 10, 2)).astype(np.float32).view(np.complex64)[..., 0]
+    whole = np.random.default_rng(1).normal(size=(15, 15, 2)).view(np.complex128)[..., 0]
+    phase = centring(15, n)
+    turned = (whole * phase[:, None] * phase).astype(np.complex64)
     out = np.ones((2, ny, nx), np.float32)
-    add_patterns_of(far[:, : ny - ny // 2], far[:, 10 - ny // 2 :], np.array([2, 3], np.float32), out)
-    wanted = np.roll(np.abs(far) ** 2, (ny // 2, nx // 2), axis=(1, 2))[:, :ny, :nx]
-    assert out == pytest.approx(1 + np.array([2, 3])[:, None, None] * wanted, rel=1e-6)
+    waves = np.stack([turned[1 : 1 + n, 4 : 4 + n], turned[3 : 3 + n, 2 : 2 + n]])
+    plain = np.stack([whole[1 : 1 + n, 4 : 4 + n], whole[3 : 3 + n, 2 : 2 + n]])
+    wanted = np.abs(np.roll(np.fft.fft2(plain), (ny // 2, nx // 2), axis=(1, 2))[:, :ny, :nx]) ** 2
+    wanted *= np.array([2, 3])[:, None, None]
+    _record(waves.copy(), np.array([2, 3], np.float32), out, False)
+    assert out == pytest.approx(1 + wanted, rel=1e-5)
+    _record(waves.copy(), np.array([2, 3], np.float32), out, True)
+    assert out == pytest.approx(wanted, rel=1e-5, abs=1e-4)

@@ -22,6 +22,7 @@ from xsim.instruments._scan_shift import sharpened, shift_kernel
 from xsim.instruments._scan_wave import (
     ScanOptics,
     add_patterns,
+    centring,
     probe_band,
     window_samples,
 )
@@ -61,12 +62,12 @@ class PtychographyPrepared:
         photons = instrument.flux * np.asarray(frames["time"], np.float64)
         y, x = instrument.motion.positions(frames)
         path = instrument.motion.path(instrument.step)
-        expected = np.zeros((len(frames), 1, ny, nx), np.float32)
+        expected = np.empty((len(frames), 1, ny, nx), np.float32)
         for energy, rows in by_energy(frames):
-            part = np.zeros((len(rows), ny, nx), np.float32) if len(rows) < len(frames) else expected[:, 0]
+            part = np.empty((len(rows), ny, nx), np.float32) if len(rows) < len(frames) else expected[:, 0]
             places = np.repeat(y[rows, None], len(path), axis=1), x[rows, None] + path
-            for weight, state in self.at(energy):
-                add_patterns(state, *places, photons[rows] * weight / len(path), part)
+            for number, (weight, state) in enumerate(self.at(energy)):
+                add_patterns(state, places, photons[rows] * weight / len(path), part, anew=number == 0)
             if len(rows) < len(frames):
                 expected[rows, 0] = part
         axes = (Axis("row", np.arange(ny)), Axis("column", np.arange(nx)))
@@ -176,6 +177,9 @@ class PtychographyPrepared:
         spectra = np.stack([fft2(ifftshift(mode)) * kernels[0] for mode in modes])
         kernel = shift_kernel(spectra)
         sharp = sharpened(spectra, kernel)
+        phase = centring(grid.shape[0], size)
+        last = transmissions[-1] * (phase[:, None] * phase).astype(np.complex64)
+        transmissions = (*transmissions[:-1], last)
         return ScanOptics(window, grid, modes, sharp, kernel, transmissions, tuple(kernels[1:]))
 
     def _slabs(self, energy: float, whole: Grid, count: int) -> tuple[list[float], tuple[NDArray[Any], ...]]:

@@ -60,21 +60,17 @@ def multiply(wave, factor, row, column):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def add_patterns_of(low, high, scales, out):  # type: ignore[no-untyped-def]
-    """out[f] (ny, nx) += scales[f] |far field|^2, zero angle at (ny//2, nx//2).
-
-    low (frames, ny - ny//2, n): the far fields' rows from zero frequency up; high (frames, ny//2, n): the last rows.
-    """
-    n = low.shape[2]
+def add_patterns_of(far, scales, out, anew):  # type: ignore[no-untyped-def]
+    """out[f] (ny, nx) += scales[f] |far[f]|^2, or = where `anew`; far (frames, ny, n): the middle columns count."""
     frames, ny, nx = out.shape
-    half = nx // 2
+    left = far.shape[2] // 2 - nx // 2
     for f in range(frames):
         scale = scales[f]
         for y in range(ny):
-            source = high[f, y] if y < ny // 2 else low[f, y - ny // 2]
-            target, last = out[f, y], source[n - half :]
-            for i in range(half):
-                target[i] += scale * (last[i].real * last[i].real + last[i].imag * last[i].imag)
-            target = target[half:]
-            for i in range(nx - half):
-                target[i] += scale * (source[i].real * source[i].real + source[i].imag * source[i].imag)
+            source, target = far[f, y, left : left + nx], out[f, y]
+            if anew:
+                for i in range(nx):
+                    target[i] = scale * (source[i].real * source[i].real + source[i].imag * source[i].imag)
+            else:
+                for i in range(nx):
+                    target[i] += scale * (source[i].real * source[i].real + source[i].imag * source[i].imag)

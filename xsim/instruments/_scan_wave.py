@@ -28,7 +28,7 @@ from xsim.waves.grid import Grid
 FloatArray = NDArray[np.float64]
 
 #: frames that share one reading of the probe
-BLOCK = 4
+BLOCK = 2
 #: samples of a window over those of the detector, eighths, for which transforms are fast
 _EIGHTHS = (8, 9, 10, 12, 14, 16)
 
@@ -40,7 +40,7 @@ class ScanOptics:
     modes: (m, n, n) the probe's modes at z = 0, centred, all squares together summing to 1 (or less by what
     lies beyond the band). probe: (m, n + T - 1,
     n + T - 1) complex64, the same at the first slab, for shifts by `kernel`. transmissions: of each slab on
-    `object_grid`, complex64; kernels: steps between slabs.
+    `object_grid`, complex64, the last one times the phase of `centring`; kernels: steps between slabs.
     """
 
     window: Grid
@@ -89,17 +89,32 @@ def probe_band(probe: NDArray[Any]) -> float:
     return (max(found) + 1) / (n / 2)
 
 
-def add_patterns(state: ScanOptics, y: FloatArray, x: FloatArray, scale: FloatArray, out: NDArray[np.float32]) -> None:
-    """Add the patterns with the beam at (y, x) [m] (frames, paths), scale (frames,) times share of the light, to out.
+def add_patterns(
+    state: ScanOptics,
+    places: tuple[FloatArray, FloatArray],
+    scale: FloatArray,
+    out: NDArray[np.float32],
+    anew: bool = False,
+) -> None:
+    """Add the patterns with the beam at places (y, x) [m] (frames, paths), scale (frames,) times share of the light.
 
-    out (frames, ny, nx) float32, zero angle at (ny//2, nx//2). A frame's result depends on its own values alone.
+    out (frames, ny, nx) float32, zero angle at (ny//2, nx//2), overwritten where `anew`. A frame's result depends on
+    its own values alone.
     """
+    y, x = places
     # long runs of frames, so that the threads' buffers are made a few times only
     jobs = spans(len(out), max(BLOCK, -(-len(out) // (3 * thread_count()))))
-    share(lambda start, stop: _run(state, (y[start:stop], x[start:stop]), scale[start:stop], out[start:stop]), jobs)
+
+    def work(start: int, stop: int) -> None:
+        rows = slice(start, stop)
+        _run(state, (y[rows], x[rows]), scale[rows], out[rows], anew)
+
+    share(work, jobs)
 
 
-def _run(state: ScanOptics, places: tuple[FloatArray, FloatArray], scale: FloatArray, out: NDArray[np.float32]) -> None:
+def _run(
+    state: ScanOptics, places: tuple[FloatArray, FloatArray], scale: FloatArray, out: NDArray[np.float32], anew: bool
+) -> None:
     """Patterns of some frames on one thread, `BLOCK` at a time."""
     n, most = state.window.shape[0], min(BLOCK, len(out))
     buffer = np.empty((most, n, n), np.complex64)
@@ -109,11 +124,11 @@ def _run(state: ScanOptics, places: tuple[FloatArray, FloatArray], scale: FloatA
             corners, weights = state.corners(places[0][:, path], places[1][:, path])
             for start, stop in spans(len(out), most):
                 waves, rows = buffer[: stop - start], slice(start, stop)
-                for mode in state.probe:
+                for number, mode in enumerate(state.probe):
                     place(mode, weights[rows], state.transmissions[0], corners[rows], waves)
                     if state.kernels:
                         _pass_slabs(state, waves, corners[rows])
-                    _record(waves, factors[rows], out[rows])
+                    _record(waves, factors[rows], out[rows], anew and path == number == 0)
 
 
 def _pass_slabs(state: ScanOptics, waves: NDArray[Any], corners: NDArray[np.int64]) -> None:
@@ -126,19 +141,22 @@ def _pass_slabs(state: ScanOptics, waves: NDArray[Any], corners: NDArray[np.int6
             multiply(wave, object_, row, column)
 
 
-def _record(waves: NDArray[Any], factors: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+def _record(waves: NDArray[Any], factors: NDArray[np.float32], out: NDArray[np.float32], anew: bool) -> None:
     """Add the patterns of `waves`, whose values are lost: only rows that the detector sees are transformed in full."""
-    ny, n = out.shape[1], waves.shape[1]
+    ny, top = out.shape[1], waves.shape[1] // 2 - out.shape[1] // 2
     far = fft1(waves, 1, overwrite=True)
-    low, high = far[:, : ny - ny // 2], far[:, n - ny // 2 :]
-    low, high = (fft1(rows, 2, overwrite=True) if rows.size else rows for rows in (low, high))
-    add_patterns_of(low, high, factors, out)
+    add_patterns_of(fft1(far[:, top : top + ny], 2, overwrite=True), factors, out, anew)
+
+
+def centring(count: int, window: int) -> NDArray[np.complex128]:
+    """A phase (count,) along an object by which the transforms of its windows have zero frequency in the middle."""
+    return np.asarray(np.exp(2j * np.pi * (window // 2) / window * np.arange(count)))
 
 
 def far_field(state: ScanOptics, x: float, y: float, n: int) -> NDArray[np.float32]:
     """Share of the photons (n, n) in each detector pixel with the beam at (x, y) [m], zero angle at the centre."""
     out = np.zeros((1, n, n), np.float32)
-    add_patterns(state, np.array([[y]]), np.array([[x]]), np.ones(1), out)
+    add_patterns(state, (np.array([[y]]), np.array([[x]])), np.ones(1), out)
     return out[0]
 
 
