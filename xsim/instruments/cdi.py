@@ -9,8 +9,10 @@ scatters out of the beam, which the beam stop must catch whole. The profiles "ga
 they multiply the specimen, which may be wider, and their own light is part of the pattern. f is evaluated at every
 pixel's own q = k (s - z), on the flat detector as it stands, by a non-uniform transform (finufft, relative error
 1e-7). The thickness is averaged over samples `samples` times finer than the detector's resolution; the damping by that
-average is divided out, which is exact for weak specimens. P is the polarisation factor. No photons arrive within
-`beam_stop` (diameter on the detector).
+average is divided out. What sharp edges scatter beyond the samples' band folds back: at the detector's edge it changes
+the intensity of weak specimens by some 4 % at 3 samples and 1 % at 5, of those that change the phase by 1 rad by some
+6 % at 5, where the thickness is averaged and not the wave; less than half of that half way out. P is the polarisation
+factor. No photons arrive within `beam_stop` (diameter on the detector).
 
 Coherence. mu = exp(-d^2/2 c^2) with c the `coherence_length` across the beam (x, y): a Schell-model beam, whose
 pattern is the coherent one convolved with a Gaussian of rms angle lambda/(2 pi c), exactly for every profile while
