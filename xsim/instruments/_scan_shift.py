@@ -27,7 +27,7 @@ SHIFT_ERROR = 1e-5
 _MOST_TERMS = 17
 _ROUNDING = float(np.finfo(np.float32).eps) / 2
 #: the band that a kernel serves, as parts of the sampling's: each has its own best shape
-_BANDS = (0.1, 0.2, 0.35, 0.5, 0.65, 0.8)
+_BANDS = (0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
 _TRIED = np.linspace(-0.5, 0.5, 11)
 
 
