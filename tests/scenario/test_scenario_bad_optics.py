@@ -21,6 +21,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "full_field": {"field": "320 nm", "pixel": "20 nm", "flux": "1e4 1/s"},
     "stxm": {"field": ["100 nm", "100 nm"], "step": "50 nm"},
     "ptychography": {"field": ["600 nm", "600 nm"]},
+    "absorption": {"energy": "7 keV"},
     "cdi": {"detector": {"kind": "photon_counter", "shape": [64, 64]}},
 }
 TINY_ZONES = {"outermost_zone": "1 nm"}
@@ -61,6 +62,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], str, tuple[str, ...]]] = {
         "stxm", {"detector": "ccd_soft_xray"}, "detector", ("camera", "photon_counter", "avalanche_photodiode")),
     "a spectrometer in a scanning microscope": (
         "stxm", {"detector": "sdd_ideal"}, "detector", ("silicon_drift", "photon_counter")),
+    "a camera behind a single point": ("absorption", {"detector": "ccd_soft_xray"}, "detector", ("photon_counter",)),
     "energies given twice": (
         "stxm", {"scan": [{"kind": "energies", "values": ["500 eV"],
                            "segments": [{"start": "510 eV", "stop": "520 eV", "step": "5 eV"}]}]},
@@ -112,6 +114,19 @@ def test_a_wrong_orientation_is_told_once(case: str) -> None:
 def test_the_settings_that_are_spoiled_are_good() -> None:
     entries = [{"name": kind, "kind": kind, **settings} for kind, settings in SMALL.items()]
     assert mistakes_of({"specimen": SPECIMEN, "instrument": entries}) == []
+
+
+@pytest.mark.parametrize("kind", ["full_field", "stxm"])
+def test_a_particle_larger_than_the_field_is_told_with_both_sizes(kind: str) -> None:
+    ball = {"name": "ball", "material": "gold", "shape": {"kind": "sphere", "radius": "400 nm"}}
+    tables = {"specimen": {"population": [ball]}, "instrument": [{"name": "one", "kind": kind, **SMALL[kind]}]}
+    found, mistakes = check(xsim.load(tables))
+    assert not mistakes
+    told = [text for text in found["instruments"]["one"]["warnings"] if "it is cut" in text]
+    assert len(told) == 1
+    assert "8e-07 m" in told[0]
+    small, _ = check(xsim.load({"specimen": SPECIMEN, "instrument": [{"name": "one", "kind": kind, **SMALL[kind]}]}))
+    assert not any("it is cut" in text for text in small["instruments"]["one"]["warnings"])
 
 
 def test_less_than_one_photon_is_told() -> None:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +31,11 @@ from xsim.constants import FWHM
 from xsim.detectors.photon_counter import PhotonCounter
 from xsim.errors import RangeError, ScenarioError
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
+from xsim.instruments._imaging import CountingDetector
 from xsim.instruments._maps import binned_grid, by_energy
 from xsim.matter import elements
 from xsim.matter.material import Material
-from xsim.model import Model, Plugin
+from xsim.model import Model
 from xsim.registry import unknown
 from xsim.specimen.specimen import Specimen
 from xsim.units import Energy, Length, PositiveLength, Rate, Time
@@ -68,7 +69,7 @@ class Absorption(Model):
     target_index: int = 0
     element: str | None = None
     edge: str | None = None
-    detector: Annotated[Any, Plugin("detectors")] = Field(default_factory=PhotonCounter)
+    detector: CountingDetector = Field(default_factory=PhotonCounter)
 
     @model_validator(mode="after")
     def _known_edge(self) -> Absorption:

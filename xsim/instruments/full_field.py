@@ -46,6 +46,7 @@ from xsim.constants import wavelength
 from xsim.detectors.camera import Camera
 from xsim.exposure import FrameTable
 from xsim.instruments._edges import Edges
+from xsim.instruments._field_of_view import warn_of_cut
 from xsim.instruments._full_field import FullFieldPrepared
 from xsim.instruments._full_field_sampling import check, check_modes, wave_grid
 from xsim.instruments._imaging import ImagingDetector
@@ -99,6 +100,7 @@ class FullField(Model):
     def prepare(self, specimen: Specimen) -> FullFieldPrepared:
         """Cut the specimen into as many slabs as it needs. Raises SamplingError; may warn."""
         check(self)
+        warn_of_cut(specimen, self.field, self.field)
         half_period = self.finest_period(self.energy) / 2
         slabs = slab_count(self.model, specimen, self.energy, half_period)
         grid, bins = wave_grid(self, slabs, specimen)

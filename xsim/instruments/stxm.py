@@ -44,6 +44,7 @@ from xsim.constants import wavelength
 from xsim.detectors.photon_counter import PhotonCounter
 from xsim.errors import RangeError, SamplingWarning, ValidityWarning
 from xsim.exposure import FrameTable
+from xsim.instruments._field_of_view import warn_of_cut
 from xsim.instruments._imaging import CountingDetector
 from xsim.instruments._ladder import Ladder, slab_count
 from xsim.instruments._motion import Motion
@@ -104,6 +105,7 @@ class Stxm(Model):
         """Sample the thickness of every material once. Raises SamplingError, RangeError; may warn."""
         if self.mirrors is None:
             self.zone_plate.check(self.energy)
+        warn_of_cut(specimen, *self.field)
         light = Light(self, structured_middle(specimen))
         slabs = slab_count(self.model, specimen, self.energy, self._resolved(light))
         if self.segments is None and slabs == 1:

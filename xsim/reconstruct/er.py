@@ -16,7 +16,7 @@ from xsim.reconstruct._phasing import Rule
 
 
 class Er(Lensless):
-    """Error reduction with shrink-wrap; for its knobs see `xsim.reconstruct._lensless.Lensless`."""
+    """Error reduction with shrink-wrap. Knobs: iterations, refine, starts, constraint, threshold, seed."""
 
     kind: Literal["er"] = "er"
     preference: ClassVar[int] = -2

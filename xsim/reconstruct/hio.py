@@ -16,7 +16,7 @@ from xsim.reconstruct._phasing import Rule
 
 
 class Hio(Lensless):
-    """HIO with shrink-wrap; for its knobs see `xsim.reconstruct._lensless.Lensless`."""
+    """HIO with shrink-wrap. Knobs: iterations, refine, starts, constraint, threshold, seed."""
 
     kind: Literal["hio"] = "hio"
     preference: ClassVar[int] = -1

@@ -23,7 +23,7 @@ from xsim.reconstruct._phasing import Rule
 
 
 class Raar(Lensless):
-    """RAAR with shrink-wrap; for its knobs see `xsim.reconstruct._lensless.Lensless`."""
+    """RAAR with shrink-wrap. Knobs: iterations, refine, starts, constraint, threshold, seed."""
 
     kind: Literal["raar"] = "raar"
     rule: ClassVar[Rule] = "raar"

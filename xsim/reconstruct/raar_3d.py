@@ -34,7 +34,7 @@ MOST = 192
 
 
 class Raar3D(Lensless):
-    """RAAR of a tilt series in three dimensions; for its knobs see `xsim.reconstruct._lensless.Lensless`."""
+    """RAAR of a tilt series in three dimensions. Knobs: iterations, refine, starts, constraint, threshold, seed."""
 
     kind: Literal["raar_3d"] = "raar_3d"
     preference: ClassVar[int] = -3
