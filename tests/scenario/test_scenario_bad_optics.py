@@ -58,6 +58,8 @@ WRONG: dict[str, tuple[str, dict[str, Any], str, tuple[str, ...]]] = {
         "cdi", {"profile": "pinhole", "beam": "500 nm", "beam_distance": "1 nm"}, "beam_distance", ("fringes",)),
     "a beam narrower than its wavelength": (
         "cdi", {"profile": "gaussian", "beam": "0.1 nm"}, "beam", ("2e-10 m", "wider beam")),
+    "a camera too close to a lensless specimen": (
+        "cdi", {"distance": "0.1 mm"}, "distance", ("undersampled", ">= 2", "move the detector to")),
     "a camera in a scanning microscope": (
         "stxm", {"detector": "ccd_soft_xray"}, "detector", ("camera", "photon_counter", "avalanche_photodiode")),
     "a spectrometer in a scanning microscope": (
@@ -127,6 +129,18 @@ def test_a_particle_larger_than_the_field_is_told_with_both_sizes(kind: str) -> 
     assert "8e-07 m" in told[0]
     small, _ = check(xsim.load({"specimen": SPECIMEN, "instrument": [{"name": "one", "kind": kind, **SMALL[kind]}]}))
     assert not any("it is cut" in text for text in small["instruments"]["one"]["warnings"])
+
+
+def test_an_axis_that_shakes_the_specimen_out_of_the_field_is_told() -> None:
+    def warned(jitter: str) -> bool:
+        errors = {"jitter": [jitter, "0 m"]}
+        scan = [{"kind": "tilts", "start": "0 deg", "stop": "60 deg", "count": 3, "errors": errors}]
+        entry = {"name": "one", "kind": "full_field", **SMALL["full_field"], "scan": scan}
+        found, _ = check(xsim.load({"specimen": SPECIMEN, "instrument": [entry]}))
+        return any("out of half the field" in text for text in found["instruments"]["one"]["warnings"])
+
+    assert warned("1 mm")
+    assert not warned("2 nm")
 
 
 def test_less_than_one_photon_is_told() -> None:

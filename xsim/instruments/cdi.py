@@ -161,6 +161,8 @@ class Cdi(Model):
             half = math.ceil(beams.reach(self, self.energy) / pixel) + 4
         else:
             reach = checks.fits_beam(self, specimen)
+            if reach > 0:  # before a grid is asked for that only so fine a pattern would need
+                checks.oversampling(self, checks.lateral_width(specimen), self.energy)
             low, high = specimen.z_range
             # room for what multislice scatters sideways inside the specimen
             spread = (high - low) * wavelength(self.energy) / (2 * pixel * self.samples)

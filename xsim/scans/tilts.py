@@ -14,13 +14,14 @@ The table of frames and every file carry the tilts that were asked for; what the
 
 from __future__ import annotations
 
+import warnings
 from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from xsim.errors import ScenarioError
+from xsim.errors import SamplingWarning, ScenarioError
 from xsim.exposure import Axis, FrameTable, Truth
 from xsim.instruments._protocol import Instrument, Prepared
 from xsim.model import Model
@@ -130,8 +131,24 @@ class Tilts(Model):
         def early(_: PosedPrepared) -> list[tuple[float, ...]]:
             return [steepest, poses[0]]
 
+        self._check_shifts(inner)
         columns = (self.name,) if self.errors.perfect else (self.name, f"{self.name}_number")
         return prepare(self, columns, inner, specimen, early)
+
+    def _check_shifts(self, inner: Instrument) -> None:
+        """Warn where an imperfect axis carries the specimen out of the field of view."""
+        field = getattr(inner, "field", None)
+        if self.errors.perfect or field is None:
+            return
+        smallest = float(np.min(field))
+        farthest = max(float(np.max(np.abs(self.move(values)[1]))) for values in self._poses())
+        if farthest > smallest / 2:
+            warnings.warn(
+                f"errors: the axis moves the specimen by up to {farthest:.3g} m, out of half the field, "
+                f"{smallest / 2:.3g} m; use smaller errors, or a field of {2 * farthest:.3g} m or more",
+                SamplingWarning,
+                stacklevel=3,
+            )
 
     def _poses(self) -> list[tuple[float, ...]]:
         """What tells one pose from another: the angle, and the number of the tilt where the stage is not perfect."""
