@@ -21,6 +21,7 @@ from xsim.errors import FileError
 from xsim.exposure import Measurement
 from xsim.scenario.directory import RECORD
 from xsim.scenario.schema import Scenario, fingerprint
+from xsim.spill import blocks
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,15 +51,26 @@ def finished(out: Path, folder: Path, scenario: Scenario, seed: int) -> dict[str
 
 def remember(folder: Path, scenario: Scenario, seed: int, measurement: Measurement, file: tuple[str, str]) -> None:
     """Leave the hidden state of a finished instrument in `folder`; `file` is its file's name and format."""
-    state = {
-        "fingerprint": _print(scenario.table(), measurement.name, seed, xsim.__version__),
-        "file": file,
-        "measurement": replace(measurement, counts=np.empty(0, measurement.counts.dtype), flats=None, darks=None),
-    }
+    kept = replace(measurement, counts=np.empty(0, measurement.counts.dtype), flats=None, darks=None)
+    if isinstance(measurement.expected, np.memmap):  # pickled it would lie in memory, twice
+        kept = replace(kept, expected=None)
+        _write(folder / f".{measurement.name}.expected.npy", measurement.expected)
+    print_ = _print(scenario.table(), measurement.name, seed, xsim.__version__)
+    state = {"fingerprint": print_, "file": file, "measurement": kept}
     part = folder / f".{measurement.name}.state.part"
     with open(part, "wb") as stream:
         pickle.dump(state, stream, protocol=5)
     os.replace(part, folder / f".{measurement.name}.state")
+
+
+def _write(path: Path, values: np.memmap[Any, Any]) -> None:
+    """A NumPy file of an array larger than memory, block by block."""
+    with open(path, "wb") as stream:
+        np.lib.format.write_array_header_2_0(
+            stream, {"descr": values.dtype.str, "fortran_order": False, "shape": values.shape}
+        )
+        for block in blocks(values):
+            stream.write(np.ascontiguousarray(block).data)
 
 
 def _print(table: dict[str, Any], name: str, seed: int, version: str) -> str:
@@ -116,6 +128,9 @@ def _of_killed(folder: Path, wanted: dict[str, str]) -> dict[str, Kept]:
         if state["fingerprint"] == want and (folder / file).is_file():
             read = read_measurement(folder / file)
             measurement = replace(state["measurement"], counts=read.counts, flats=read.flats, darks=read.darks)
+            large = folder / f".{name}.expected.npy"
+            if measurement.expected is None and large.is_file():
+                measurement = replace(measurement, expected=np.load(large, mmap_mode="r"))
             kept[name] = Kept(measurement, folder / file, form)
     for stale in folder.iterdir():
         if stale.is_file() and stale.name not in {item.path.name for item in kept.values()}:
