@@ -55,8 +55,8 @@ def remember(folder: Path, scenario: Scenario, seed: int, measurement: Measureme
     if isinstance(measurement.expected, np.memmap):  # pickled it would lie in memory, twice
         kept = replace(kept, expected=None)
         _write(folder / f".{measurement.name}.expected.npy", measurement.expected)
-    print_ = _print(scenario.table(), measurement.name, seed, xsim.__version__)
-    state = {"fingerprint": print_, "file": file, "measurement": kept}
+    mark = _print(scenario.table(), measurement.name, seed, xsim.__version__)
+    state = {"fingerprint": mark, "file": file, "measurement": kept}
     part = folder / f".{measurement.name}.state.part"
     with open(part, "wb") as stream:
         pickle.dump(state, stream, protocol=5)
