@@ -10,6 +10,7 @@ import pytest
 
 from xsim.constants import wavelength, wavenumber
 from xsim.errors import SamplingError, ValidityWarning
+from xsim.instruments import _cdi_checks as checks
 from xsim.instruments.cdi import Cdi
 from xsim.matter.library import find
 from xsim.scans.tilts import rotation_about
@@ -193,3 +194,11 @@ def test_the_oversampling_limit_is_lambda_distance_over_pixel_and_width() -> Non
     camera().prepare(sphere("silica", f"{0.499 * limit!r} m"))
     with pytest.raises(SamplingError, match="undersampled"):
         camera().prepare(sphere("silica", f"{0.501 * limit!r} m"))
+
+
+def test_a_deep_narrow_body_counts_its_width_alone() -> None:
+    bar = {"name": "bar", "material": "polystyrene", "shape": {"kind": "box", "sides": ["100 nm", "400 nm", "4 um"]}}
+    placed = {**bar, "placement": {"kind": "at", "positions": [["90 nm", "0 nm", "0 nm"]]}}
+    specimen = Specimen.from_table({"extent": ["9 um", "9 um"], "population": [placed]})
+    assert checks.lateral_width(specimen) == pytest.approx(400e-9)
+    assert checks.lateral_reach(specimen) == pytest.approx(200e-9)

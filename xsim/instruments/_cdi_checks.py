@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 MOST = 4096**2
 #: missing speckles across the beam stop above which the low frequencies are not to be found again
 MOST_MISSING = 3.0
+#: turns (3, 3) that bring x, and y, onto z, along which populations know how far they reach
+_ONTO_Z = (
+    np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]),
+    np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]),
+)
 
 
 def beam(instrument: Cdi) -> None:
@@ -153,17 +158,19 @@ def born(specimen: Specimen, energy: float) -> None:
 
 def lateral_reach(specimen: Specimen) -> float:
     """Largest |x| or |y| [m] that any particle reaches; 0 without particles."""
-    reach = [
-        float((np.abs(p.poses.positions[:, :2]).max(axis=1) + p.radii).max()) for p in specimen.populations if len(p)
-    ]
-    return max(reach, default=0.0)
+    return max((abs(float(v)) for pair in _lateral_ranges(specimen) for v in pair), default=0.0)
 
 
 def lateral_width(specimen: Specimen) -> float:
     """Larger of the specimen's widths along x and y [m], particles alone; 0 without particles."""
+    return max((high - low for low, high in _lateral_ranges(specimen)), default=0.0)
+
+
+def _lateral_ranges(specimen: Specimen) -> list[tuple[float, float]]:
+    """Lowest and highest x, then y [m] of any particle: what is deep and narrow counts its width alone."""
     parts = [p for p in specimen.populations if len(p)]
-    if not parts:
-        return 0.0
-    places = np.concatenate([p.poses.positions[:, :2] for p in parts])
-    radii = np.concatenate([p.radii for p in parts])[:, None]
-    return float(((places + radii).max(axis=0) - (places - radii).min(axis=0)).max())
+    found = []
+    for turn in _ONTO_Z if parts else ():
+        ranges = [p.moved(turn, np.zeros(3)).z_range for p in parts]
+        found.append((min(low for low, _ in ranges), max(high for _, high in ranges)))
+    return found
