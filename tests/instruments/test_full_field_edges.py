@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from full_field_images import boxes, exposed, microscope
+from full_field_images import boxes, exposed, image, microscope
 
 from xsim.constants import wavenumber
 from xsim.errors import ValidityWarning
@@ -60,13 +60,37 @@ def test_several_materials_in_one_sample_are_averaged_together():
 
 
 @pytest.mark.parametrize("place", ["0 nm", "140 nm", "-147 nm"])
-def test_fine_samples_are_those_of_a_grid_that_fine(place):
+def test_walls_anywhere_inside_samples_mix_by_area(place):
     bar = boxes("gold", ["31 nm", "47 nm", "200 nm"], [[place, "13 nm", "0 nm"], ["-60 nm", place, "0 nm"]])
-    fine = Grid((240, 240), 1.25e-9, (-1.875e-9, -1.875e-9))
-    thickness = bar.thickness(fine)[find("gold")]
+    covered = bar.thickness(GRID)[find("gold")] / 200e-9
     optics = find("gold").optics(815.0)
-    waves = np.exp(-1j * wavenumber(815.0) * complex(optics.delta, -optics.beta) * thickness)
-    assert averaged(bar) == pytest.approx(waves.reshape(60, 4, 60, 4).mean(axis=(1, 3)), abs=2e-5)
+    through = np.exp(-1j * wavenumber(815.0) * complex(optics.delta, -optics.beta) * 200e-9)
+    assert averaged(bar) == pytest.approx(1 + covered * (through - 1), abs=2e-5)
+
+
+@pytest.mark.parametrize("turn", ["12 deg", "45 deg", "73.4 deg"])
+def test_oblique_walls_mix_by_area_but_for_their_corners(turn):
+    table = {
+        "name": "bar", "material": "gold", "shape": {"kind": "box", "sides": ["90 nm", "150 nm", "200 nm"]},
+        "orientation": {"axis": [0, 0, 1], "angle": turn},
+    }  # fmt: skip
+    bar = Specimen.from_table({"extent": ["1 um", "1 um"], "population": [table]})
+    optics = find("gold").optics(815.0)
+    through = np.exp(-1j * wavenumber(815.0) * complex(optics.delta, -optics.beta) * 200e-9)
+    expected = 1 + bar.thickness(GRID)[find("gold")] / 200e-9 * (through - 1)
+    wrong = np.abs(averaged(bar) - expected)
+    assert np.count_nonzero(wrong > 1e-3) <= 12
+    assert wrong.max() < 0.1
+
+
+def test_slopes_inside_samples_are_those_of_a_grid_that_fine():
+    cone = {"name": "ball", "material": "gold", "shape": {"kind": "sphere", "radius": "100 nm"}}
+    ball = Specimen.from_table({"extent": ["1 um", "1 um"], "population": [cone]})
+    fine = Grid((240, 240), 1.25e-9, (-1.875e-9, -1.875e-9))
+    optics = find("gold").optics(815.0)
+    index = wavenumber(815.0) * complex(optics.delta, -optics.beta)
+    waves = np.exp(-1j * index * ball.thickness(fine)[find("gold")])
+    assert averaged(ball) == pytest.approx(waves.reshape(60, 4, 60, 4).mean(axis=(1, 3)), abs=5e-3)
 
 
 def test_gentle_slopes_keep_no_fine_samples():
@@ -123,3 +147,14 @@ def test_modulations_of_thick_gratings_do_not_depend_on_the_sampling_of_the_wave
         found.append((np.ptp(period) / (period.max() + period.min()), period.mean()))
     assert found[0][0] == pytest.approx(found[1][0], abs=2e-3)
     assert found[0][1] == pytest.approx(found[1][1], rel=0.02)
+
+
+@pytest.mark.parametrize("half_period", [27.0, 1350 / 52])  # the wave is 1350 nm wide: no seam
+def test_lines_beyond_the_cut_off_leave_nothing_however_they_lie_on_the_samples(half_period):
+    bars = {"kind": "grating", "bars": 61, "period": f"{2 * half_period} nm", "length": "3 um", "height": "1 um"}
+    lines = {"name": "lines", "material": "gold", "shape": bars}
+    specimen = Specimen.from_table({"extent": ["4 um", "4 um"], "population": [lines]})
+    lens = {"outermost_zone": "40 nm", "diameter": "60 um", "material": "opaque"}  # cut-off 27.6 nm
+    settings = {"field": "700 nm", "pixel": "10 nm", "objective": lens, "condenser": {"sigma": 0.45, "points": 60}}
+    seen = image(microscope(energy="800 eV", model="projection", **settings), specimen)[10:-10, 10:-10].mean(axis=0)
+    assert np.ptp(seen) < 1e-3 * seen.mean()

@@ -82,12 +82,14 @@ def settle(found: Any, base: Any, excess: Any, at: tuple[Any, Any], span: tuple[
 
 @njit(cache=True, nogil=True)
 def mean_waves(
-    wave: Any, rows: Any, columns: Any, excess: Any, per_metre: Any, uniform: Any, span: tuple[int, int]
+    wave: Any, moments: Any, places: tuple[Any, Any, Any], excess: Any, per_metre: Any, uniform: Any, span: Any
 ) -> None:
     """wave[rows, columns] = uniform * mean over fine samples of 2^octaves i^quarters, for the samples of `span`.
 
-    excess: (m, n, fine) [m]; per_metre: quarter turns and octaves, each (m,) float32 [1/m].
+    moments (2, n): the same weighted by the fine samples' offsets along y and x. places: rows and columns (n,), offsets
+    (2, fine) float32. excess: (m, n, fine) [m]; per_metre: quarter turns and octaves, each (m,) float32 [1/m].
     """
+    rows, columns, offsets = places
     quarters, octaves = per_metre
     fine = excess.shape[2]
     block = max(_BLOCK // fine, 1)
@@ -109,3 +111,9 @@ def mean_waves(
                 a += real[x]
                 b += imaginary[x]
             wave[rows[n], columns[n]] = uniform * (complex(a, b) / fine)
+            for axis in range(2):
+                a, b = np.float32(0), np.float32(0)
+                for x in range(fine):
+                    a += real[(n - start) * fine + x] * offsets[axis, x]
+                    b += imaginary[(n - start) * fine + x] * offsets[axis, x]
+                moments[axis, n] = uniform * (complex(a, b) / fine)

@@ -107,9 +107,11 @@ class FullFieldPrepared:
         if slabs.count == 1:  # a projection acts where the particles are, whatever uniform layers lie about them
             plane, middle = structured_middle(self.specimen), sum(slabs.z_range) / 2
             flat = multislice.exit_wave(slabs, 1.0, energy, planes=(middle, middle))
-            for sharp in self.edges:
-                sharp.average(flat, energy, _uniform(slabs, energy))
-            wave: Any = _unboxed(inner_band(flat, grid.shape), grid, slabs.grid.pixel) * incident
+            if self.edges:
+                inner = self.edges[0].band(flat, energy, grid.shape, _uniform(slabs, energy))
+            else:
+                inner = inner_band(flat, grid.shape)
+            wave: Any = _unboxed(inner, grid, slabs.grid.pixel) * incident
         else:
             thick = ThickWave.reduced(slabs, grid, energy, self.edges)
             layers = tuple(_unboxed(one, grid, slabs.grid.pixel) for one in thick.transmissions)

@@ -44,9 +44,7 @@ class ThickWave:
             fine = np.ones(slabs.grid.shape, np.complex64)
             phase = sum(index[m] * t for m, t in zip(slab.materials, slab.excess, strict=True))
             fine[slab.box] = np.exp(-1j * np.asarray(phase))
-            if sharp is not None:
-                sharp.average(fine, energy)
-            found.append(inner_band(fine, grid.shape))
+            found.append(inner_band(fine, grid.shape) if sharp is None else sharp.band(fine, energy, grid.shape))
         if not found:  # nothing but uniform layers
             return ThickWave(grid, energy, (0.0,), (np.full(grid.shape, uniform, np.complex64),))
         found[0] = found[0] * np.complex64(uniform)  # uniform layers commute with propagation
