@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Iterable
 from typing import Literal
 
+import numpy as np
+
 from xsim.constants import wavenumber
 from xsim.errors import ValidityWarning
 from xsim.interaction.validity import (
@@ -53,13 +55,34 @@ def slab_count(model: Ladder, specimen: Specimen, energy: float, half_period: fl
 
 
 def model_note(slabs: int, specimen: Specimen, energy: float, half_period: float) -> dict[str, str]:
-    """For an instrument's `measured`: which rung of the ladder it uses, how wrong that is at the half period [m]."""
+    """For an instrument's `measured`: which rung of the ladder it uses, how wrong that is at the half period [m].
+
+    For weak matter that is `slab_error`; for bodies that stand through many slabs `wall_error` where it is larger.
+    """
     depth = structured_depth(specimen)
     low, high = specimen.z_range
     thickness = depth if slabs == 1 else (high - low) / slabs
     error = slab_error(min(depth, thickness), energy, half_period)
+    if slabs > 1:
+        error = max(error, wall_error(specimen, energy, thickness))
     cut = "projection" if slabs == 1 else f"multislice, {slabs} slabs of {thickness:.3g} m"
     return {"interaction_model": f"{cut}, error of intensity <= {error:.1g} at half period {half_period:.3g} m"}
+
+
+def wall_error(specimen: Specimen, energy: float, thickness: float) -> float:
+    """Estimated error of the intensity behind bodies that stand through many slabs of `thickness` [m]; 0 without any.
+
+    Waves creep along the walls of strong matter within less than a half period, which slabs that turn the phase by p
+    [rad] or more each get wrong: about 0.05 (p/0.3)^1.5, which is right within a factor of 2 for the mean behind
+    gratings of gold (815 eV, 800 nm deep), nickel (700 eV, 1 um) and silica (1 keV, 2 um), p from 0.1 to 1.8.
+    """
+    k = float(wavenumber(energy))
+    turns = [0.0]
+    for p in specimen.populations:
+        low, high = p.z_extents
+        if len(p) and float(np.max(high - low)) >= 3 * thickness:
+            turns.append(k * abs(contrast(p.material, p.host, energy)) * thickness)
+    return min(1.0, 0.05 * (max(turns) / 0.3) ** 1.5)
 
 
 def born_depth(populations: Iterable[Population], energy: float) -> float:
