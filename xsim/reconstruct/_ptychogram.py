@@ -9,7 +9,7 @@ import numpy as np
 from xsim.exposure import Array, Axis, Measurement, Truth
 from xsim.reconstruct._data import single_energy
 from xsim.reconstruct._protocol import Reconstruction
-from xsim.reconstruct._scan import Scan
+from xsim.reconstruct._scan import Scan, far_amplitudes, first_probe
 from xsim.waves.fft import fft2, fftshift, ifft2
 from xsim.waves.grid import Grid
 
@@ -25,6 +25,14 @@ def why_not(measurement: Measurement) -> str:
         return "it has no scan points x, y"
     extra = [a.name for a in measurement.frames.axes if a.name not in ("point", "x", "y")]
     return f"it scans {', '.join(extra)} as well" if extra else single_energy(measurement)
+
+
+def start(measurement: Measurement, count: int) -> tuple[Scan, Array, Array, Array, float]:
+    """What every method begins with: scan, amplitudes, known pixels, `count` modes of the probe, photons in a frame."""
+    amplitude, known, window = far_amplitudes(measurement)
+    power = float(np.mean(measurement.incident))
+    probe = first_probe(measurement, window, amplitude, known) * np.sqrt(power)
+    return Scan.of(measurement, window), amplitude, known, first_modes(probe, window, count), power
 
 
 def first_modes(probe: Array, window: Grid, count: int) -> Array:

@@ -26,8 +26,8 @@ from xsim.exposure import Array, Measurement
 from xsim.model import Model
 from xsim.reconstruct._data import refuse
 from xsim.reconstruct._protocol import Reconstruction
-from xsim.reconstruct._ptychogram import first_modes, reconstruction, why_not
-from xsim.reconstruct._scan import Scan, far_amplitudes, first_probe
+from xsim.reconstruct._ptychogram import reconstruction, start, why_not
+from xsim.reconstruct._scan import Scan
 from xsim.waves.fft import fft2, ifft2
 
 
@@ -51,11 +51,8 @@ class DifferenceMap(Model):
     def __call__(self, measurement: Measurement) -> Reconstruction:
         """Object (y, x) with its probe in `extras`. Raises FileError if this is no ptychographic scan."""
         refuse(measurement, self.kind, self.accepts(measurement))
-        amplitude, known, window = far_amplitudes(measurement)
-        scan = Scan.of(measurement, window)
-        power = float(np.mean(measurement.incident))
-        probe = first_probe(measurement, window, amplitude, known) * np.sqrt(power)
-        map_ = _Map(scan, amplitude, known, first_modes(probe, window, self.modes))
+        scan, amplitude, known, probes, power = start(measurement, self.modes)
+        map_ = _Map(scan, amplitude, known, probes)
         total, errors = float(np.sum(amplitude.astype(np.float64) ** 2)), np.zeros(self.iterations)
         mean, count = np.zeros(scan.grid.shape, np.complex128), 0
         for number in range(self.iterations):

@@ -28,8 +28,8 @@ from xsim.exposure import Array, Measurement
 from xsim.model import Model
 from xsim.reconstruct._data import refuse
 from xsim.reconstruct._protocol import Reconstruction
-from xsim.reconstruct._ptychogram import first_modes, reconstruction, why_not
-from xsim.reconstruct._scan import Scan, far_amplitudes, first_probe
+from xsim.reconstruct._ptychogram import reconstruction, start, why_not
+from xsim.reconstruct._scan import Scan
 from xsim.streams import StreamKey, generator
 from xsim.waves.fft import fft2, ifft2
 
@@ -57,11 +57,8 @@ class Rpie(Model):
     def __call__(self, measurement: Measurement) -> Reconstruction:
         """Object (y, x) with its probe in `extras`. Raises FileError if this is no ptychographic scan."""
         refuse(measurement, self.kind, self.accepts(measurement))
-        amplitude, known, window = far_amplitudes(measurement)
-        scan = Scan.of(measurement, window)
-        power = float(np.mean(measurement.incident))
-        probe = first_probe(measurement, window, amplitude, known) * np.sqrt(power)
-        state = _State(np.ones(scan.grid.shape, np.complex64), first_modes(probe, window, self.modes), power)
+        scan, amplitude, known, probes, power = start(measurement, self.modes)
+        state = _State(np.ones(scan.grid.shape, np.complex64), probes, power)
         key = StreamKey(self.seed, "reconstruct/rpie/order")
         errors = np.zeros(self.iterations)
         for number in range(self.iterations):
