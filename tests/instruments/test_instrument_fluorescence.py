@@ -26,7 +26,7 @@ def dot(material="gold", radius="10 nm"):
 
 def line(prepared, exposure, name):
     """Expected photons of one line per frame."""
-    from xsim.instruments.fluorescence import _ordered
+    from xsim.instruments._fluorescence_prepared import _ordered
 
     labels = list(_ordered(prepared._maps(prepared.instrument.energy)[0]))
     return exposure.expected[:, labels.index(name)]

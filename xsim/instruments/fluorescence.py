@@ -22,38 +22,27 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
-from dataclasses import field as attribute
-from itertools import zip_longest
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from xsim.constants import N_A, wavelength
 from xsim.detectors.silicon_drift import SiliconDrift
-from xsim.errors import RangeError, SamplingError, SamplingWarning, ValidityWarning
-from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
-from xsim.instruments._maps import by_energy, image_axes
-from xsim.instruments._points import indices_on, raster_frames, raster_grid
-from xsim.instruments._recent import Recent
-from xsim.interaction.emission import Cone, Group, groups
-from xsim.interaction.fluorescence import Voxels, escape, incoming, sample
-from xsim.matter import elements
+from xsim.errors import RangeError, SamplingError, SamplingWarning
+from xsim.exposure import FrameTable
+from xsim.instruments._fluorescence_focus import Focus
+from xsim.instruments._fluorescence_prepared import FluorescencePrepared
+from xsim.instruments._points import raster_frames, raster_grid
+from xsim.interaction.emission import Cone
+from xsim.interaction.fluorescence import sample
 from xsim.matter.lines import emission
 from xsim.model import Model, Plugin
 from xsim.optics.kirkpatrick_baez import KirkpatrickBaez
 from xsim.optics.zone_plate import ZonePlate
 from xsim.specimen.specimen import Specimen
 from xsim.units import Angle, Energy, PositiveLength, Rate, Time
-from xsim.waves.fft import fft2, good_size, ifft2, ifftshift
 from xsim.waves.grid import Grid
 
-FloatArray = NDArray[np.float64]
-
-#: pixels per half period of the finest fringe of the spot, and half periods of margin round the field for its tails
-SAMPLES, MARGIN = 2, 20
 #: the largest number of voxels
 MOST = 2**27
 #: optical depth per voxel that the number of slabs aims at, where a warning is due, and the limits of that number
@@ -117,12 +106,8 @@ class Fluorescence(Model):
     def prepare(self, specimen: Specimen) -> FluorescencePrepared:
         """Cut the specimen into voxels and follow the ways in and out once. Raises SamplingError; may warn."""
         points = raster_grid(self.field, self.step)
-        half_period = float(wavelength(self.energy)) / (4 * self._na(self.energy))
-        factor = max(1, math.ceil(self.step * SAMPLES / half_period - 1e-9))
-        widest = self.step * math.ceil(MARGIN * half_period / self.step) if self.zone_plate else self._tails()
-        shape = [factor * good_size(n + 2 * math.ceil(widest / self.step)) for n in points.shape]
-        grid = Grid((shape[0], shape[1]), self.step / factor)
-        self._check_focus(specimen, half_period)
+        grid = self.focus.grid(points, self.energy)
+        self.focus.check_depth(specimen, self.energy)
         slabs = self.slabs or self._slabs(specimen, grid)
         count = slabs * grid.shape[0] * grid.shape[1] * max(1, len(specimen.materials))
         if count > MOST:
@@ -146,31 +131,10 @@ class Fluorescence(Model):
             "solid_angle [sr]": float(self.detector.solid_angle),
         }
 
-    def probe(self, grid: Grid, energy: float) -> FloatArray:
-        """Share of the light (ny, nx) in each pixel, centred, summing to 1."""
-        if self.zone_plate is not None:
-            return np.asarray(np.abs(self.zone_plate.probe(grid, energy)) ** 2, np.float64)
-        return np.asarray(self.mirrors.probe_intensity(grid, energy), np.float64)
-
-    def _na(self, energy: float) -> float:
-        if self.zone_plate is not None:
-            return float(self.zone_plate.numerical_aperture(energy))
-        return max(self.mirrors.horizontal.numerical_aperture, self.mirrors.vertical.numerical_aperture)
-
-    def _tails(self) -> float:
-        return 8 * float(max(self.mirrors.fwhm(self.energy)))
-
-    def _check_focus(self, specimen: Specimen, half_period: float) -> None:
-        reach = max(abs(z) for z in specimen.z_range)
-        limit = 2 * (2 * half_period) ** 2 / float(wavelength(self.energy))
-        if reach > limit:
-            warnings.warn(
-                f"the specimen reaches {reach:.3g} m from the focal plane z = 0, the depth of focus only {limit:.3g} m "
-                "to either side: the spot widens there, which this model leaves out; move it to z = 0, or use a "
-                "smaller numerical aperture",
-                ValidityWarning,
-                stacklevel=3,
-            )
+    @property
+    def focus(self) -> Focus:
+        """The spot."""
+        return Focus(self.mirrors, self.zone_plate)
 
     def _slabs(self, specimen: Specimen, grid: Grid) -> int:
         """Slabs so thin that no voxel is optically thick on the way in or out."""
@@ -191,106 +155,3 @@ class Fluorescence(Model):
                 stacklevel=3,
             )
         return slabs
-
-
-@dataclass(frozen=True, eq=False)
-class FluorescencePrepared:
-    """Voxels with their ways in and out; all points of one energy are worked out at once and kept."""
-
-    instrument: Fluorescence
-    specimen: Specimen
-    voxels: Voxels
-    grid: Grid
-    cone: Cone
-    frame_bytes: int = 8192
-    _recent: Recent = attribute(default_factory=lambda: Recent(2))
-
-    def expose(self, frames: FrameTable) -> Exposure:
-        """Expected photons (points, lines) that enter the detector's solid angle."""
-        rows, columns = indices_on(self.grid, frames)
-        photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
-        lit = [(energy, chosen, self._maps(energy)) for energy, chosen in by_energy(frames)]
-        known = _ordered([group for _, _, (found, _) in lit for group in found])
-        column_of = {label: column for column, label in enumerate(known)}
-        expected = np.zeros((len(frames), len(known)))
-        group_energy = np.tile([group.energy for group in known.values()], (len(frames), 1))
-        for _, chosen, (found, maps) in lit:
-            for group, picture in zip(found, maps, strict=True):
-                column = column_of[group.label]
-                expected[chosen, column] = photons[chosen] * picture[rows[chosen], columns[chosen]]
-                group_energy[chosen, column] = group.energy
-        return Exposure(expected, group_energy, (), frames, photons)
-
-    def measured(self) -> dict[str, str]:
-        """How light is followed: along straight rays, voxel by voxel."""
-        return {"interaction_model": f"straight rays through {self.voxels.inside.shape[1]} slabs, no diffraction"}
-
-    def illuminate(self, frames: FrameTable) -> list[Illumination]:
-        """The spots of all points added up, one map per energy."""
-        rows, columns = indices_on(self.grid, frames)
-        photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
-        found = []
-        for energy, chosen in by_energy(frames):
-            landed = np.zeros(self.grid.shape)
-            np.add.at(landed, (rows[chosen], columns[chosen]), photons[chosen])
-            spread = ifft2(fft2(landed.astype(np.complex128)) * fft2(ifftshift(self._probe(energy)))).real
-            found.append(Illumination(energy, self.grid, np.maximum(spread, 0) / self.grid.pixel**2))
-        return found
-
-    def truth(self) -> dict[str, Truth]:
-        """On the scan grid: area density of every element [kg/m^2], photons of every family that reach the detector."""
-        points = raster_grid(self.instrument.field, self.instrument.step)
-        axes = image_axes(points)
-        density: dict[str, FloatArray] = {}
-        for material, metres in self.specimen.thickness(points).items():
-            for symbol, number in material.number_densities.items():
-                mass = number * elements.element(symbol).weight * 1e-3 / N_A * metres
-                density[symbol] = density[symbol] + mass if symbol in density else mass
-        found = {f"area_density_{symbol}": Truth(values, axes, "kg/m^2") for symbol, values in density.items()}
-        return {**found, **self._family_truth(axes)}
-
-    def _family_truth(self, axes: tuple[Axis, Axis]) -> dict[str, Truth]:
-        """Noise-free maps of every family ("line_Fe_K"), and all lines with the photons that they give in one map."""
-        instrument = self.instrument
-        exposure = self.expose(instrument.frames())
-        known = list(_ordered(self._maps(instrument.energy)[0]).values())
-        families: dict[str, FloatArray] = {}
-        shape = tuple(len(axis) for axis in axes)
-        for group, column in zip(known, exposure.expected.T, strict=True):
-            name = f"line_{group.element}_{group.family}" if group.element else f"scatter_{group.label}"
-            families[name] = families.get(name, np.zeros(shape)) + column.reshape(shape)
-        found = {name: Truth(values, axes, "photon") for name, values in families.items()}
-        axis = Axis("line", np.array([group.label for group in known]))
-        found["line_energies"] = Truth(np.array([group.energy for group in known]), (axis,), "eV")
-        found["line_photons"] = Truth(exposure.expected.sum(axis=0), (axis,), "photon")
-        return found
-
-    def _probe(self, energy: float) -> FloatArray:
-        return self.instrument.probe(self.grid, energy)
-
-    def _maps(self, energy: float) -> tuple[list[Group], list[FloatArray]]:
-        result: tuple[list[Group], list[FloatArray]] = self._recent.get(energy, lambda: self._convolved(energy))
-        return result
-
-    def _convolved(self, energy: float) -> tuple[list[Group], list[FloatArray]]:
-        """Photons of every group into the solid angle, per incident photon, with the spot at each pixel of the grid."""
-        found = groups(self.voxels.materials, energy, self.cone)
-        transfer = np.conj(fft2(ifftshift(self._probe(energy)).astype(np.complex128)))
-        beam = incoming(self.voxels, energy)
-        light = [escape(self.voxels, beam, group.energy, group.made) for group in found]
-        base = [float(values.min()) for values in light]  # what is uniform stays exact
-        spread: list[FloatArray] = []
-        for first, second in zip_longest(light[::2], light[1::2], fillvalue=np.zeros(self.grid.shape)):
-            # the spot is real, so one transform serves two maps
-            both = ifft2(fft2(first - first.min() + 1j * (second - second.min())) * transfer)
-            spread += [both.real, both.imag]
-        return found, [
-            self.cone.solid_angle * np.maximum(level + values, 0) for level, values in zip(base, spread, strict=False)
-        ]
-
-
-def _ordered(found: list[Group]) -> dict[str, Group]:
-    """Groups by label: lines by energy, then Compton and elastic scatter."""
-    last = {"Compton": 1, "elastic": 2}
-    known = {group.label: group for group in found}
-    return {k: known[k] for k in sorted(known, key=lambda label: (last.get(label, 0), known[label].energy, label))}
