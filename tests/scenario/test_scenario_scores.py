@@ -97,3 +97,13 @@ def test_a_part_of_an_image_is_cut_about_its_middle() -> None:
     r, phi = np.hypot(x[None, :], y[:, None]), np.arctan2(y[:, None], x[None, :])
     star = np.where((np.cos(12 * phi) > 0) & (r < 90e-9), 1.0, 0.0)
     assert StarScore(name="s", spokes=12, coarsest="7 nm", threshold=0.5)(star, axes)["s"] < 3e-9
+
+
+def test_bounds_and_values_are_told_in_few_digits():
+    from xsim.scenario.expect import told
+
+    assert told({"value": 287125269180.4, "at_least": 2.8e11, "at_most": 2.92e11}) == (
+        "2.871e+11",
+        "2.8e+11 .. 2.92e+11",
+    )
+    assert told({"value": None, "at_least": 0.5}) == ("none", "0.5 ..")

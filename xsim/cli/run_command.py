@@ -69,14 +69,16 @@ def _terminable() -> Iterator[None]:
 
 def summary(record: dict[str, Any]) -> list[str]:
     """A line per instrument, then the warnings and the expectations that were not met."""
+    from xsim.scenario.expect import told
+
     lines = [_line(name, entry) for name, entry in record["instruments"].items()]
     lines += [f"warning: specimen: {text}" for text in record["warnings"]]
     for name, entry in record["instruments"].items():
         lines += [f"warning: {name}: {text}" for text in entry["warnings"]]
     for one in record["expectations"]:
-        bounds = f"{one.get('at_least', '')} .. {one.get('at_most', '')}"
+        found, bounds = told(one)
         verdict = "as expected" if one["met"] else "NOT as expected"
-        lines.append(f"{one['quantity']} = {one['value']}: {verdict} ({bounds}; {one['source']})")
+        lines.append(f"{one['quantity']} = {found}: {verdict} ({bounds}; {one['source']})")
     return lines
 
 

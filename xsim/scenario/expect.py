@@ -32,3 +32,10 @@ def value_at(table: Any, path: str) -> float | None:
             return None
         table = table[key]
     return float(table) if isinstance(table, int | float) and not isinstance(table, bool) else None
+
+
+def told(one: dict[str, Any]) -> tuple[str, str]:
+    """The value found and its bounds, as people read them: "0.8932", "0.87 .. 0.91"."""
+    low, high = one.get("at_least"), one.get("at_most")
+    bounds = f"{'' if low is None else f'{low:.6g}'} .. {'' if high is None else f'{high:.6g}'}".strip()
+    return "none" if one["value"] is None else f"{one['value']:.4g}", bounds

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xsim.scenario.expect import told
 from xsim.scenario.record import provenance
 from xsim.scenario.result import Run
 from xsim.waves.grid import Grid
@@ -59,10 +60,8 @@ def _scores(instruments: dict[str, dict[str, Any]]) -> dict[str, str]:
     return found
 
 
-def _verdict(one: dict[str, object]) -> str:
-    bounds = f"{one.get('at_least', '')} .. {one.get('at_most', '')}"
-    value = one["value"]
-    found = f"{value:.4g}" if isinstance(value, float) else str(value)
+def _verdict(one: dict[str, Any]) -> str:
+    found, bounds = told(one)
     return f"{found} ({'met' if one['met'] else 'NOT met'}: {bounds}; {one['source']})"
 
 
