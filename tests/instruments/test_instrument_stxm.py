@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import nullcontext
 from typing import Any
 
@@ -16,6 +17,7 @@ from xsim.instruments.stxm import Stxm
 from xsim.matter.library import find
 from xsim.optics.kirkpatrick_baez import KirkpatrickBaez
 from xsim.optics.order_sorting import OrderSortingAperture
+from xsim.optics.zone_plate import ZonePlate
 from xsim.scans.energies import Energies
 from xsim.sources.bandwidth import Bandwidth
 from xsim.specimen.specimen import Specimen
@@ -286,3 +288,26 @@ def test_the_true_optical_density_of_a_layer_is_the_logarithm_of_what_is_measure
     optics = specimen.materials[0].optics(12e3)
     assert measured == pytest.approx(float(optics.mu_total) * 30e-6, rel=1e-9)
     assert float(optics.mu_total) > 1.2 * float(optics.mu_photo)
+
+
+@pytest.mark.parametrize("optic", ["mirrors", "zone_plate"])
+def test_the_light_in_the_spot_follows_what_the_optic_passes(optic):
+    """Rhodium at 3 mrad reflects to 22 keV: of what arrives at 10 keV, less than 1 % is left at 28 keV."""
+    lens = {"mirrors": KirkpatrickBaez()} if optic == "mirrors" else {"zone_plate": ZonePlate(thickness="1 um")}
+    one = Stxm(energy="10 keV", field=("200 nm", "200 nm"), step="50 nm", **lens)
+    frames = one.frames().take(slice(0, 3)).with_columns(energy=np.array([10e3, 15e3, 28e3]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = one.prepare(Specimen()).expose(frames)
+    first = one.flux * one.exposure_time
+    share = one.mirrors.reflectivity if optic == "mirrors" else one.zone_plate.transmitted
+    assert found.incident == pytest.approx([first * float(share(e)) / float(share(1e4)) for e in (1e4, 15e3, 28e3)])
+    assert found.expected[:, 0] == pytest.approx(found.incident, rel=1e-6)
+    if optic == "mirrors":
+        assert found.incident[2] < 0.01 * found.incident[0]
+
+
+def test_mirrors_beyond_their_cut_off_are_refused():
+    one = Stxm(energy="90 keV", field=("200 nm", "200 nm"), step="50 nm", mirrors=KirkpatrickBaez())
+    with pytest.raises(RangeError, match="hardly any light"):
+        one.prepare(Specimen())

@@ -85,7 +85,7 @@ class StxmPrepared:
 
     def expose(self, frames: FrameTable) -> Exposure:
         """Expected photons (points, 1), for a point detector."""
-        photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
+        photons = self.light.photons(frames)
         expected = np.empty((len(frames), 1))
         for energy, chosen in by_energy(frames):
             part = frames.take(chosen)
@@ -174,7 +174,7 @@ def illuminated(light: Light, grid: Grid, factor: int, frames: FrameTable) -> li
     per_step = min(factor, light.per_step(instrument.energy))
     shape = tuple(n * per_step // factor for n in grid.shape)
     coarse = Grid((shape[0], shape[1]), instrument.step / per_step)
-    photons = instrument.flux * np.asarray(frames["time"], np.float64)
+    photons = light.photons(frames)
     found = []
     for energy, chosen in by_energy(frames):
         landed = np.zeros(coarse.shape, np.complex128)

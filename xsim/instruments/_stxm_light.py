@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from xsim.constants import FWHM, wavelength
 from xsim.errors import RangeError, SamplingError
 from xsim.exposure import FrameTable
+from xsim.instruments._optic_flux import Optic, focused_photons
 from xsim.instruments._points import raster_frames, raster_grid
 from xsim.optics.source_modes import source_modes
 from xsim.waves.fft import fft2, fftshift, ifft2, ifftshift
@@ -37,6 +38,15 @@ class Light:
 
     instrument: Stxm
     height: float = 0.0
+
+    @property
+    def optic(self) -> Optic:
+        """What makes the focus."""
+        return self.instrument.mirrors or self.instrument.zone_plate
+
+    def photons(self, frames: FrameTable) -> FloatArray:
+        """Photons in the focus (frames,), which follow what the optic passes at each energy."""
+        return focused_photons(self.optic, self.instrument, frames)
 
     def numerical_aperture(self, energy: float) -> float:
         """Of the focused cone; the larger one of a mirror pair."""
@@ -87,8 +97,7 @@ class Light:
 
     def modes(self, grid: Grid, line: float, energy: float) -> ComplexArray:
         """Coherent modes (n, ny, nx), centred, squares summing to 1, of the light of one line of the spectrum."""
-        optic = self.instrument.mirrors or self.instrument.zone_plate
-        probe = _with_full_rim(np.asarray(optic.probe(grid, line, self.defocus(line, energy))))
+        probe = _with_full_rim(np.asarray(self.optic.probe(grid, line, self.defocus(line, energy))))
         image = self.source_image()
         return probe[None] if image == (0.0, 0.0) else source_modes(probe, grid, image, LOSS)
 

@@ -81,7 +81,7 @@ class Unfocused:
 
     def illuminate(self, frames: FrameTable) -> list[Illumination]:
         """Their fluence, the beam resting in the middle of its scan: the annuli are far wider than the scan."""
-        photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
+        photons = self.light.photons(frames)
         found = []
         for energy, rows in by_energy(frames):
             if self.grid is None or not self.halos(energy):

@@ -101,7 +101,7 @@ class StxmWavePrepared:
     def expose(self, frames: FrameTable) -> Exposure:
         """Expected photons (points, 1), or (points, 1, segments), each point from its own row alone."""
         segments = self.instrument.segments
-        photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
+        photons = self.light.photons(frames)
         expected = np.zeros((len(frames), 1, 1 if segments is None else len(segments)))
         for energy, chosen in by_energy(frames):
             part, lines = frames.take(chosen), self._at(energy)

@@ -14,12 +14,14 @@ p is the focal amplitude on the specimen, its squares summing to 1, t_m the thic
 attenuation. `geometry` tells the route ("convolution" or "far field"); `model` forces it: "projection" or
 "multislice", else "auto" follows the validity ladder (one slab up to 4 d^2/lambda, d = lambda/2NA).
 
-The light. `flux` is that of the focal spot. A zone plate (with `aberrations` and a central stop) is lit coherently over
-its whole aperture; `source_image` blurs its focus, as the coherent modes of that source in the wave picture. A
-`bandwidth` adds its lines, the zone plate's focus moving with the energy. By default the optic is refocused at every
-energy; with `focus_energy` it stays where that energy is in focus. `mirrors` are used instead of the zone plate where
-given, with their figure errors and source; their focus does not move. `order_sorting` follows the unfocused orders that
-an aperture lets through as a halo, in counts and dose; left out, all orders but the first are taken to be stopped.
+The light. `flux` is that of the focal spot at `energy`; at the other energies of a scan it follows what the optic
+passes (the reflectivity of the mirrors, the efficiency of the zones). A zone plate (with `aberrations` and a central
+stop) is lit coherently over its whole aperture; `source_image` blurs its focus, as the coherent modes of that source
+in the wave picture. A `bandwidth` adds its lines, the zone plate's focus moving with the energy. By default the optic
+is refocused at every energy; with `focus_energy` it stays where that energy is in focus. `mirrors` are used instead of
+the zone plate where given, with their figure errors and source; their focus does not move. `order_sorting` follows the
+unfocused orders that an aperture lets through as a halo, in counts and dose; left out, all orders but the first are
+taken to be stopped.
 `motion`: jitter, drift, and flying along x during the exposure; files carry the commanded positions.
 
 Thickness is averaged over samples of 1/32 to 1/8 of the finest period of the spot (the finest for which 1024 a side
@@ -48,6 +50,7 @@ from xsim.instruments._field_of_view import warn_of_cut
 from xsim.instruments._imaging import CountingDetector
 from xsim.instruments._ladder import Ladder, slab_count
 from xsim.instruments._motion import Motion
+from xsim.instruments._optic_flux import check_passes
 from xsim.instruments._segments import Segments
 from xsim.instruments._stxm_convolved import StxmPrepared
 from xsim.instruments._stxm_light import Light, instrument_frames
@@ -107,6 +110,7 @@ class Stxm(Model):
             self.zone_plate.check(self.energy)
         warn_of_cut(specimen, *self.field)
         light = Light(self, structured_middle(specimen))
+        check_passes(light.optic, self.energy, "zone_plate" if self.mirrors is None else "mirrors")
         slabs = slab_count(self.model, specimen, self.energy, self._resolved(light))
         if self.segments is None and slabs == 1:
             return StxmPrepared.of(light, specimen)

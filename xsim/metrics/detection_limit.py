@@ -80,7 +80,7 @@ def currie(background: float, ratio: float = 1.0, confidence: Confidence = Confi
 
 
 def threshold(beside: NDArray[np.int64] | FloatArray, ratio: float = 1.0, alpha: float = 0.05) -> FloatArray:
-    """Fewest counts in the window, same shape, that detect the line, with `beside` counts in the background channels."""
+    """Fewest counts in the window, same shape, that detect the line with `beside` counts in the channels beside it."""
     b = np.asarray(beside, np.float64)
     share = ratio / (1 + ratio)
     low, high = np.zeros(b.shape), np.ceil(ratio * b + 12 * np.sqrt(ratio * (1 + ratio) * (b + 1)) + 60 * (1 + ratio))
