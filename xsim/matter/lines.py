@@ -6,7 +6,7 @@ own photoabsorption divided among the shells as the partial cross sections of Ki
 our absorption edges by up to some eV (O K: 532.0 against 543.1 eV), so each shell is taken at E + (threshold - edge)
 and is empty below our edge: excitation thresholds and absorption edges are the same. The shares are held constant
 above 20 times the K edge, where the partial tables of light elements fail (C at 10 keV: 28 % low in sum).
-Valid 30 eV - 150 keV for K, L and M lines above 30 eV.
+Valid 30 eV - 150 keV for K, L and M lines above 30 eV. Yields: `xsim.matter.yields`.
 References: xraylib, doi 10.1016/j.sab.2011.09.011; Kissel partial cross sections, doi 10.1016/S0969-806X(00)00290-5.
 """
 
@@ -21,6 +21,7 @@ import numpy as np
 from xsim.matter import elements
 from xsim.matter.material import Material
 from xsim.matter.near_edge import correction
+from xsim.matter.yields import fluorescence_yield
 
 _SHELLS = ("K", "L1", "L2", "L3", "M1", "M2", "M3", "M4", "M5")
 _PHOTO_SHELLS = (*_SHELLS, *(f"N{n}" for n in range(1, 8)), *(f"O{n}" for n in range(1, 6)), "P1", "P2", "P3")
@@ -158,7 +159,7 @@ def _radiative(element: str, shell: str) -> tuple[tuple[str, float, float], ...]
         if code is None:
             continue
         try:
-            share = xraylib.FluorYield(z, getattr(xraylib, f"{shell}_SHELL")) * xraylib.RadRate(z, code)
+            share = fluorescence_yield(z, shell) * xraylib.RadRate(z, code)
             line = 1e3 * xraylib.LineEnergy(z, code)
         except ValueError:  # no such line in this element
             continue
