@@ -121,12 +121,12 @@ def test_the_weak_sphere_formula_agrees_with_the_ideal_observer_on_its_image():
     assert absorbing == pytest.approx(zernike, rel=5e-3)
 
 
-def test_an_absorption_label_is_seen_by_its_beta():
+def test_an_absorption_label_is_seen_by_its_losses():
     gold, ice = library.find("gold"), library.find("vitreous_ice")
     phase = label_fluence(gold, (ice, 1e-6), 5e-9, 8000.0)
     absorption = label_fluence(gold, (ice, 1e-6), 5e-9, 8000.0, contrast="absorption")
     n, m = gold.optics(8000.0), ice.optics(8000.0)
-    assert absorption / phase == pytest.approx(((n.delta - m.delta) / (n.beta - m.beta)) ** 2, rel=1e-9)
+    assert absorption / phase == pytest.approx(((n.delta - m.delta) / (n.decrement - m.decrement).imag) ** 2, rel=1e-9)
 
 
 @pytest.mark.parametrize("arguments", [(-1.0, 1.0, 1.0), (1.0, np.nan, 1.0), (1.0, 1.0, np.inf)])

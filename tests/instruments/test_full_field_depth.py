@@ -49,7 +49,7 @@ def mie_image(material: str, energy: float, radius: float, aperture: float, x: n
     """|1 + int f(q) i/kz J0(q x) q dq|^2 over the aperture: in focus at the sphere's centre, in coherent light."""
     k, optics = wavenumber(energy), find(material).optics(energy)
     angle = np.linspace(0, math.asin(aperture), 1000)
-    s1, s2 = miepython.S1_S2(complex(1 - optics.delta, -optics.beta), k * radius, np.cos(angle), norm="wiscombe")
+    s1, s2 = miepython.S1_S2(1 - optics.decrement.conjugate(), k * radius, np.cos(angle), norm="wiscombe")
     f = 1j / k * np.conj((s1 + s2) / 2)
     q = k * np.sin(angle)
     weight = 1j * f / (k * np.cos(angle)) * q

@@ -22,7 +22,7 @@ GRID = Grid((60, 60), 5e-9)
 def averaged(specimen: Specimen, energy: float = 815.0, grid: Grid = GRID) -> np.ndarray:
     slabs = multislice.sample(specimen, grid, 1)
     wave = multislice.exit_wave(slabs, 1.0, energy, planes=(0.0, 0.0))
-    through = [complex(m.optics(energy).delta, -m.optics(energy).beta) for m in slabs.materials]
+    through = [m.optics(energy).decrement for m in slabs.materials]
     for edges in Edges.sample(specimen, slabs, energy):
         edges.average(wave, energy, np.exp(-1j * wavenumber(energy) * np.dot(through, slabs.uniform)))
     return wave
@@ -43,7 +43,7 @@ def test_a_wall_inside_a_sample_mixes_the_waves_on_its_two_sides(material):
     # the wall stands 2 of 4 fine samples into column 40: x = 47.5 nm + 2.5 nm
     wall = boxes(material, ["50 nm", "5 um", "150 nm"], [["25 nm", "0 nm", "0 nm"]])
     optics = find(material).optics(815.0)
-    through = np.exp(-1j * wavenumber(815.0) * complex(optics.delta, -optics.beta) * 150e-9)
+    through = np.exp(-1j * wavenumber(815.0) * optics.decrement * 150e-9)
     row = averaged(wall)[30]
     assert row[45] == pytest.approx(1, abs=1e-6)
     assert row[35] == pytest.approx(through, abs=1e-5)
@@ -54,8 +54,8 @@ def test_several_materials_in_one_sample_are_averaged_together():
     layers = [{"material": "vitreous_ice", "thickness": "2 um"}]
     wall = boxes("gold", ["50 nm", "5 um", "150 nm"], [["25 nm", "0 nm", "0 nm"]], layers=layers)
     k, gold, ice = wavenumber(815.0), find("gold").optics(815.0), find("vitreous_ice").optics(815.0)
-    outside = np.exp(-1j * k * complex(ice.delta, -ice.beta) * 2e-6)
-    inside = outside * np.exp(-1j * k * complex(gold.delta - ice.delta, ice.beta - gold.beta) * 150e-9)
+    outside = np.exp(-1j * k * ice.decrement * 2e-6)
+    inside = outside * np.exp(-1j * k * (gold.decrement - ice.decrement) * 150e-9)
     assert averaged(wall)[30, 40] == pytest.approx((outside + inside) / 2, abs=1e-5)
 
 
@@ -64,7 +64,7 @@ def test_walls_anywhere_inside_samples_mix_by_area(place):
     bar = boxes("gold", ["31 nm", "47 nm", "200 nm"], [[place, "13 nm", "0 nm"], ["-60 nm", place, "0 nm"]])
     covered = bar.thickness(GRID)[find("gold")] / 200e-9
     optics = find("gold").optics(815.0)
-    through = np.exp(-1j * wavenumber(815.0) * complex(optics.delta, -optics.beta) * 200e-9)
+    through = np.exp(-1j * wavenumber(815.0) * optics.decrement * 200e-9)
     assert averaged(bar) == pytest.approx(1 + covered * (through - 1), abs=2e-5)
 
 
@@ -76,7 +76,7 @@ def test_oblique_walls_mix_by_area_but_for_their_corners(turn):
     }  # fmt: skip
     bar = Specimen.from_table({"extent": ["1 um", "1 um"], "population": [table]})
     optics = find("gold").optics(815.0)
-    through = np.exp(-1j * wavenumber(815.0) * complex(optics.delta, -optics.beta) * 200e-9)
+    through = np.exp(-1j * wavenumber(815.0) * optics.decrement * 200e-9)
     expected = 1 + bar.thickness(GRID)[find("gold")] / 200e-9 * (through - 1)
     wrong = np.abs(averaged(bar) - expected)
     assert np.count_nonzero(wrong > 1e-3) <= 12
@@ -88,7 +88,7 @@ def test_slopes_inside_samples_are_those_of_a_grid_that_fine():
     ball = Specimen.from_table({"extent": ["1 um", "1 um"], "population": [cone]})
     fine = Grid((240, 240), 1.25e-9, (-1.875e-9, -1.875e-9))
     optics = find("gold").optics(815.0)
-    index = wavenumber(815.0) * complex(optics.delta, -optics.beta)
+    index = wavenumber(815.0) * optics.decrement
     waves = np.exp(-1j * index * ball.thickness(fine)[find("gold")])
     assert averaged(ball) == pytest.approx(waves.reshape(60, 4, 60, 4).mean(axis=(1, 3)), abs=5e-3)
 

@@ -66,7 +66,7 @@ def test_gratings_in_hollow_cones_stops_rings_and_defocus_are_those_of_hopkins_t
     if "phase_ring" in more:
         optics["ring"] = (cone[1], cone[0], instrument.phase_ring.factor(energy))
     n = find(material).optics(energy)
-    through = np.exp(-1j * wavenumber(energy) * complex(n.delta, -n.beta) * height * 1e-9)
+    through = np.exp(-1j * wavenumber(energy) * n.decrement * height * 1e-9)
     x = instrument.image_grid().x
     near = np.abs(x) <= 1.6e-9 * period
     expected = hopkins_row(x[near], period * 1e-9, through, optics)

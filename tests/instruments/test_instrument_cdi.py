@@ -46,7 +46,7 @@ def fluence(instrument: Cdi) -> float:
 def mie(instrument: Cdi, material: str, radius: float, angle: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Photons per pixel by Mie theory for unpolarised light."""
     optics, k = find(material).optics(instrument.energy), wavenumber(instrument.energy)
-    index = complex(1 - float(optics.delta), -float(optics.beta))
+    index = 1 - complex(optics.decrement).conjugate()
     s1, s2 = miepython.S1_S2(index, float(k * radius), np.cos(angle), norm="wiscombe")
     section = (np.abs(s1) ** 2 + np.abs(s2) ** 2) / (2 * k * k)
     solid = (instrument.detector.pixel / instrument.distance) ** 2 * np.cos(angle) ** 3
@@ -88,7 +88,7 @@ def test_the_born_model_is_the_form_factor_of_the_sphere_on_the_ewald_sphere() -
     optics, k = find("silica").optics(1200.0), wavenumber(1200.0)
     x = 2 * k * np.sin(angle / 2) * 50e-9
     form = 4 / 3 * np.pi * 50e-9**3 * 3 * (np.sin(x) - x * np.cos(x)) / x**3
-    amplitude = k * k / (2 * np.pi) * abs(complex(-float(optics.delta), float(optics.beta))) * form
+    amplitude = k * k / (2 * np.pi) * abs(optics.decrement) * form
     solid = (500e-6 / 0.3) ** 2 * np.cos(angle) ** 3
     wanted = fluence(instrument) * amplitude**2 * solid * (1 + np.cos(angle) ** 2) / 2
     assert found == pytest.approx(wanted, rel=1e-9)
@@ -127,8 +127,8 @@ def test_a_layer_only_attenuates_what_the_particle_scatters_against_it() -> None
     layer = [{"material": "vitreous_ice", "thickness": "1 um"}]
     ice, gold = find("vitreous_ice").optics(6200.0), find("gold").optics(6200.0)
     bare, held = (pattern(instrument, sphere("gold", "40 nm", layers=layers)) for layers in ([], layer))
-    contrast = abs(complex(gold.delta - ice.delta, gold.beta - ice.beta)) / abs(complex(gold.delta, gold.beta))
-    expected = contrast**2 * np.exp(-float(ice.mu_photo) * 1e-6)
+    contrast = abs(gold.decrement - ice.decrement) / abs(gold.decrement)
+    expected = contrast**2 * np.exp(-float(ice.mu_total) * 1e-6)
     assert held.sum() / bare.sum() == pytest.approx(expected, rel=3e-3)
     born = (pattern(camera(model="born"), sphere("gold", "40 nm", layers=layers)) for layers in ([], layer))
     first, second = born

@@ -181,7 +181,7 @@ def test_the_true_wave_has_the_recorded_pattern() -> None:
     angle = PIXEL
     fluence = instrument.flux / (np.pi * instrument.beam**2 / 4)
     pixel = instrument.pixel(ENERGY)
-    membrane = np.exp(-specimen.layers.materials[0].optics(ENERGY).mu_photo * 130e-9)
+    membrane = np.exp(-specimen.layers.materials[0].optics(ENERGY).mu_total * 130e-9)
     wanted = membrane * fluence * (pixel**2 / wavelength(ENERGY)) ** 2 * far * angle**2
     shown = ~instrument.stopped()
     assert np.abs(found - wanted)[shown].sum() < 2e-3 * wanted[shown].sum()

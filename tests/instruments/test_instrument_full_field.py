@@ -75,9 +75,9 @@ def test_a_flat_field_is_the_fluence_times_the_pixel_and_the_efficiency(sigma: f
     assert image(instrument, Specimen()) == pytest.approx(1, rel=1e-5)
 
 
-def test_a_uniform_layer_follows_lambert_beer_for_its_photoabsorption() -> None:
+def test_a_uniform_layer_follows_lambert_beer_for_all_its_losses() -> None:
     layer = Specimen.from_table({"extent": ["1 um", "1 um"], "layers": [{"material": "pmma", "thickness": "700 nm"}]})
-    transmitted = np.exp(-float(find("pmma").optics(815.0).mu_photo) * 700e-9)
+    transmitted = np.exp(-float(find("pmma").optics(815.0).mu_total) * 700e-9)
     for model in ("projection", "multislice"):
         assert image(microscope(model=model), layer) == pytest.approx(transmitted, rel=1e-5)
 

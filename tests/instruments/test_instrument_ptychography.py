@@ -54,7 +54,7 @@ def test_the_photons_of_every_frame_are_those_transmitted() -> None:
     film = specimen([], [{"material": "gold", "thickness": "100 nm"}])
     exposure = instrument.prepare(film).expose(instrument.frames())
     sums = exposure.expected.sum(axis=(1, 2, 3), dtype=np.float64)
-    transmitted = np.exp(-float(find("gold").optics(6200.0).mu_photo) * 100e-9)
+    transmitted = np.exp(-float(find("gold").optics(6200.0).mu_total) * 100e-9)
     assert sums == pytest.approx(transmitted * exposure.incident, rel=1e-5)
 
 

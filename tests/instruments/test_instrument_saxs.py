@@ -34,7 +34,7 @@ def test_forward_scattering_is_number_density_times_squared_contrast_and_volume(
     gold, ice = body.populations[0].material.optics(12e3), body.populations[0].host.optics(12e3)
     k = 2 * np.pi * 12e3 / 1.239841984e-6
     # scattering-length density rho = k^2 (delta - i beta) / 2 pi; n V^2 |d rho|^2 per volume
-    rho = k**2 / (2 * np.pi) * complex(gold.delta - ice.delta, gold.beta - ice.beta)
+    rho = k**2 / (2 * np.pi) * (gold.decrement - ice.decrement)
     volume = 4 / 3 * np.pi * 12.2e-9**3
     density = 20 / (4e-6 * 4e-6 * 2e-6)
     assert truth.values[0] == pytest.approx(density * volume**2 * abs(rho) ** 2, rel=1e-5)

@@ -33,7 +33,7 @@ def test_a_sphere_gives_fluence_times_squared_amplitude_times_solid_angle() -> N
     o = body.populations[0].material.optics(8e3)
     t = q * 15e-9
     factor = 4 * np.pi * 15e-9**3 * (np.sin(t) - t * np.cos(t)) / t**3
-    cross_section = (k**2 / (2 * np.pi)) ** 2 * (o.delta**2 + o.beta**2) * factor**2
+    cross_section = (k**2 / (2 * np.pi)) ** 2 * abs(o.decrement) ** 2 * factor**2
     photons = 1e10 / 120 / (np.pi * 100e-9**2) * cross_section
     photons *= 600e-6**2 * np.cos(two_theta) ** 3 / 0.6**2 * (1 + np.cos(two_theta) ** 2) / 2
     assert exposure.expected[0, 0, 32, 52] == pytest.approx(photons, rel=1e-6)

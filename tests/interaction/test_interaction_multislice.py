@@ -35,7 +35,7 @@ class Stuff:
     beta: float
 
     def optics(self, energy: float) -> SimpleNamespace:
-        return SimpleNamespace(delta=self.delta, beta=self.beta)
+        return SimpleNamespace(delta=self.delta, beta=self.beta, decrement=complex(self.delta, -self.beta))
 
 
 def sphere_slabs(grid: Grid, radius: float, edges: np.ndarray, fine: int = 4) -> list[np.ndarray]:
@@ -412,7 +412,7 @@ def test_transmission_obeys_beer_and_its_phase_lags():
     t = np.array([[0.0, 50e-9]])
     wave = transmission({gold: t}, 2000.0, np.complex128)
     optics = gold.optics(2000.0)
-    assert abs(wave[0, 1]) ** 2 == pytest.approx(float(np.exp(-optics.mu_photo * 50e-9)), rel=1e-6)
+    assert abs(wave[0, 1]) ** 2 == pytest.approx(float(np.exp(-optics.mu_total * 50e-9)), rel=1e-6)
     assert np.angle(wave[0, 1]) == pytest.approx(-wavenumber(2000.0) * float(optics.delta) * 50e-9)
     assert wave[0, 0] == 1
     assert transmission({}, 2000.0) == 1

@@ -96,7 +96,7 @@ def test_amplitude_in_the_forward_direction_is_contrast_times_volume() -> None:
     one = Specimen.from_table({"population": [TABLE["population"][1]]})
     protein = library.find("protein").optics(ENERGY)
     k = constants.wavenumber(ENERGY)
-    expected = k**2 / 2 / np.pi * (-protein.delta + 1j * protein.beta) * 4 / 3 * np.pi * 90e-9**3
+    expected = k**2 / 2 / np.pi * -protein.decrement * 4 / 3 * np.pi * 90e-9**3
     assert one.amplitude(np.zeros(3), ENERGY) == pytest.approx(expected, rel=1e-12)
 
 

@@ -54,5 +54,5 @@ def label_fluence(
     """Photons per area [1/m^2] for a spherical label of `radius` [m] in a background (material, thickness [m])."""
     material, thickness = background
     n, m = label.optics(energy), material.optics(energy)
-    part = float(n.delta - m.delta) if contrast == "zernike" else float(n.beta - m.beta)
+    part = float(n.delta - m.delta) if contrast == "zernike" else float(-(n.decrement - m.decrement).imag)
     return sphere_fluence(part, radius, energy, snr, float(m.mu_total) * thickness)

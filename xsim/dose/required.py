@@ -28,12 +28,10 @@ ROSE_PHOTONS = ROSE**2
 
 def electron_contrast(feature: Material, background: Material | None, energy: float) -> float:
     """|difference| of the complex density of scattering [electrons/m^3] at `energy` [eV]; None: vacuum."""
-    n = feature.optics(energy)
-    delta, beta = float(n.delta), float(n.beta)
+    index = feature.optics(energy).decrement
     if background is not None:
-        m = background.optics(energy)
-        delta, beta = delta - float(m.delta), beta - float(m.beta)
-    return float(2 * np.pi * np.hypot(delta, beta) / (R_E * wavelength(energy) ** 2))
+        index = index - background.optics(energy).decrement
+    return float(2 * np.pi * abs(index) / (R_E * wavelength(energy) ** 2))
 
 
 def required_fluence(contrast: float, size: float, energy: float, photons: float = ROSE_PHOTONS) -> float:

@@ -34,7 +34,6 @@ def potential(specimen: Specimen, voxel: float, energy: float) -> dict[str, Trut
     k = wavenumber(energy)
     for plane, middle in zip(values, z, strict=True):
         for material, metres in specimen.thickness(grid, middle - voxel / 2, middle + voxel / 2).items():
-            optics = material.optics(energy)
             # what a layer adds everywhere scatters nothing
-            plane += -1j * k * complex(optics.delta, -float(optics.beta)) * (metres - metres[0, 0]) / voxel
+            plane += -1j * k * complex(material.optics(energy).decrement) * (metres - metres[0, 0]) / voxel
     return {"potential": Truth(values, (Axis("z", z, "m"), Axis("y", grid.y, "m"), Axis("x", grid.x, "m")), "1/m")}

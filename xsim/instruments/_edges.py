@@ -125,8 +125,8 @@ class Edges:
 
 
 def _index(materials: tuple[Material, ...], energy: float) -> NDArray[np.complex128]:
-    """k (delta - i beta) [1/m] of each material."""
-    return wavenumber(energy) * np.array([complex(o.delta, -o.beta) for o in (m.optics(energy) for m in materials)])
+    """k times the decrement of the index [1/m] of each material."""
+    return wavenumber(energy) * np.array([complex(m.optics(energy).decrement) for m in materials])
 
 
 def _steps(slabs: Slabs, slab: Slab, energy: float, limit: float) -> NDArray[np.bool_]:

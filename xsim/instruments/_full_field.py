@@ -142,8 +142,8 @@ class FullFieldPrepared:
 
 def _uniform(slabs: multislice.Slabs, energy: float) -> complex:
     """What uniform layers multiply every ray of `energy` [eV] by."""
-    optics = [m.optics(energy) for m in slabs.materials]
-    total = sum((complex(o.delta, -o.beta) * t for o, t in zip(optics, slabs.uniform, strict=True)), 0j)
+    index = [m.optics(energy).decrement for m in slabs.materials]
+    total = sum((n * t for n, t in zip(index, slabs.uniform, strict=True)), 0j)
     return complex(np.exp(-1j * wavenumber(energy) * total))
 
 

@@ -20,11 +20,11 @@ def image_axes(grid: Grid) -> tuple[Axis, Axis]:
     return Axis("y", grid.y, "m"), Axis("x", grid.x, "m")
 
 
-def truth_maps(specimen: Specimen, grid: Grid, energy: float, *, all_losses: bool = False) -> dict[str, Truth]:
+def truth_maps(specimen: Specimen, grid: Grid, energy: float) -> dict[str, Truth]:
     """Thickness [m] of each material, phase [rad] and optical density of the straight-through wave, on `grid`.
 
-    phase = -k sum(delta t) (a wave exp(+ikz) is advanced by matter), optical_density = sum(mu_photo t), the absorption
-    that the index n holds; with `all_losses` sum(mu_total t), what a beam loses to scattering included.
+    phase = -k sum(delta t) (a wave exp(+ikz) is advanced by matter), optical_density = sum(mu_total t): absorbed, or
+    scattered by single atoms.
     """
     axes = image_axes(grid)
     maps = specimen.thickness(grid)
@@ -34,7 +34,7 @@ def truth_maps(specimen: Specimen, grid: Grid, energy: float, *, all_losses: boo
     for material, metres in maps.items():
         optics = material.optics(energy)
         phase -= float(k * optics.delta) * metres
-        density += float(optics.mu_total if all_losses else optics.mu_photo) * metres
+        density += float(optics.mu_total) * metres
         found[f"thickness_{material.name}"] = Truth(metres, axes, "m")
     return {**found, "phase": Truth(phase, axes, "rad"), "optical_density": Truth(density, axes)}
 

@@ -196,7 +196,7 @@ def illuminated(light: Light, grid: Grid, factor: int, frames: FrameTable) -> li
 def scan_truth(instrument: Stxm, specimen: Specimen) -> dict[str, Truth]:
     """Maps of the specimen on the scan's own grid, and where the beam really was."""
     points = raster_grid(instrument.field, instrument.step)
-    maps = truth_maps(specimen, points, instrument.energy, all_losses=True)
+    maps = truth_maps(specimen, points, instrument.energy)
     return {**maps, **instrument.motion.truth(instrument_frames(instrument))}
 
 

@@ -227,12 +227,11 @@ class StxmWavePrepared:
         return found
 
     def _transmission(self, slab: int, line: float) -> ComplexArray:
-        """Of one slab, with the losses by scattering that no index of refraction holds: they leave the detector."""
+        """Of one slab."""
         phase = np.zeros(self.slices.grid.shape, np.complex128)
         k, shape = float(wavenumber(line)), self.object_grid.shape
         for material, metres in self.slices.maps[slab].items():
-            optics = material.optics(line)
-            phase += complex(k * float(optics.delta), -float(optics.mu_total) / 2) * metres
+            phase += complex(k * material.optics(line).decrement) * metres
         reduce = energy_kept if self.instrument.segments is None else inner_band
         return reduce(np.exp(-1j * phase), shape).astype(np.complex64)
 

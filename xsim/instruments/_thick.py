@@ -37,7 +37,7 @@ class ThickWave:
     def reduced(slabs: Slabs, grid: Grid, energy: float, edges: tuple[Edges, ...] = ()) -> ThickWave:
         """The slabs at `energy` [eV] on a coarser `grid` over the same square field; `edges` as from `Edges.sample`."""
         k = wavenumber(energy)
-        index = [complex(k * o.delta, -k * o.beta) for o in (m.optics(energy) for m in slabs.materials)]
+        index = [complex(k * m.optics(energy).decrement) for m in slabs.materials]
         uniform = np.exp(-1j * sum((n * t for n, t in zip(index, slabs.uniform, strict=True)), 0j))
         found = []
         for slab, sharp in zip_longest(slabs.slabs, edges):

@@ -24,9 +24,8 @@ thinner than d^2/lambda, d the half period at the edge of the detector. "multisl
 specimen. "born": the analytic Born amplitude of the populations on the curved Ewald sphere, for specimens that shift
 the phase by much less than 1 rad in the flat beam. "auto" takes projection or multislice, as the thickness needs.
 
-Losses. Photoabsorption alone dims the wave (beta of the index): what matter scatters elastically stays in the wave and
-is where it goes. What it scatters inelastically (below 10 keV some percent of the attenuation by light elements) is
-not taken out.
+Losses. The wave loses what atoms absorb and what they scatter each by itself, Rayleigh and Compton, as in every other
+technique (`xsim.matter.material.Optics`); that light is not drawn: it spreads over all directions.
 
 Range of validity. The specimen lies wholly within a flat beam, and the pattern is oversampled: lambda D/(pixel L) >= 2
 for a specimen (or lit field) of width L, else SamplingError. The beam stop hides beam_stop L/(lambda D) speckles

@@ -207,7 +207,7 @@ def _passed(specimen: Specimen, energy: float) -> float:
     point = Grid((1, 1), 1e-9)
     layers = specimen.layers
     parts = layers.thickness(point, -np.inf, np.inf)
-    depth = (float(m.optics(energy).mu_photo) * float(t[0, 0]) for m, t in zip(layers.materials, parts, strict=True))
+    depth = (float(m.optics(energy).mu_total) * float(t[0, 0]) for m, t in zip(layers.materials, parts, strict=True))
     return float(np.exp(-sum(depth)))
 
 

@@ -1,6 +1,6 @@
 """Multislice: diffraction inside a thick specimen.
 
-    psi <- psi * exp(-i k sum delta_m t_m - k sum beta_m t_m)     at the middle of what each slab holds
+    psi <- psi * exp(-i k sum delta_m t_m - sum mu_m t_m / 2)     at the middle of what each slab holds
     psi <- F^-1 { F{psi} exp[i d (sqrt(k^2 - q^2) - k)] }         over the distance d to the next occupied slab
 
 Second order in the slab thickness, valid for slabs thinner than the depth of focus 4 d^2/lambda at resolution d and
@@ -163,7 +163,7 @@ def exit_wave(
     grid = slabs.grid
     z, z_out = planes if planes is not None else slabs.z_range
     k = wavenumber(energy)
-    index = [complex(k * o.delta, -k * o.beta) for o in (m.optics(energy) for m in slabs.materials)]
+    index = [complex(k * m.optics(energy).decrement) for m in slabs.materials]
     wave = _start(incident, grid, dtype)
     plane_wave = not np.ndim(incident) and tilt == (0.0, 0.0)
     flights, z = [], slabs.slabs[0].z if plane_wave and slabs.slabs else z

@@ -1,10 +1,11 @@
 """Transmission of a thin specimen (projection approximation).
 
-    T = exp(-i k sum_m delta_m t_m - k sum_m beta_m t_m)          (wave exp(+ikz), n = 1 - delta + i beta)
+    T = exp(-i k sum_m delta_m t_m - sum_m mu_m t_m / 2)          (wave exp(+ikz), mu: all losses)
 
 Each ray goes straight through: valid while diffraction inside the specimen does not reach the resolution d,
-thickness <~ 4 d^2 / lambda (see `xsim.interaction.validity`), and away from total reflection. Reference: Paganin,
-Coherent X-Ray Optics (doi 10.1093/acprof:oso/9780198567288.001.0001).
+thickness <~ 4 d^2 / lambda (see `xsim.interaction.validity`), and away from total reflection. The wave that goes on
+loses what atoms absorb and what they scatter each by itself (`xsim.matter.material.Optics.decrement`). Reference:
+Paganin, Coherent X-Ray Optics (doi 10.1093/acprof:oso/9780198567288.001.0001).
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 
 
 def phase_and_loss(thickness: Mapping[Material, Any], energy: float) -> tuple[Any, Any]:
-    """Phase delay k sum(delta t) [rad] and amplitude loss k sum(beta t), each (ny, nx), summed in the order given."""
-    k = wavenumber(energy)
+    """Phase delay k sum(delta t) [rad] and amplitude loss sum(mu t) / 2, each (ny, nx), summed in the order given."""
+    k = float(wavenumber(energy))
     phase: Any = 0.0
     loss: Any = 0.0
     for material, metres in thickness.items():
-        optics = material.optics(energy)
-        phase = phase + float(k * optics.delta) * metres
-        loss = loss + float(k * optics.beta) * metres
+        index = k * material.optics(energy).decrement
+        phase = phase + index.real * metres
+        loss = loss - index.imag * metres
     return phase, loss
 
 

@@ -134,11 +134,10 @@ def ladder(specimen: Specimen, energy: float, resolution: float) -> Validity:
     for population in specimen.populations:
         inside = population.material.optics(energy)
         host = population.host.optics(energy) if population.host is not None else None
-        delta = inside.delta - (host.delta if host is not None else 0.0)
-        beta = inside.beta - (host.beta if host is not None else 0.0)
+        index = inside.decrement - (host.decrement if host is not None else 0.0)
         if len(population.poses):
             across = 2 * population.shape.radius * float(np.max(population.poses.scales))
-            strongest = max(strongest, float(k * np.hypot(delta, beta)) * across)
+            strongest = max(strongest, float(k * abs(index)) * across)
     depth = structured_depth(specimen)
     thinness = depth / projection_limit(energy, resolution)
     return Validity(strongest, thinness, required_slabs(specimen, energy, resolution))

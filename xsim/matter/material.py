@@ -1,8 +1,9 @@
 """A homogeneous material: composition, density and the optical constants that follow.
 
 n = 1 - delta + i beta with delta = r_e lambda^2 n_a f1 / 2 pi, beta = r_e lambda^2 n_a f2 / 2 pi and
-mu_photo = 4 pi beta / lambda, summed over the elements; mu_total adds Rayleigh and Compton scatter: it attenuates the
-direct beam, mu_photo deposits dose. Measured near edges replace the atomic f2 of one element around one edge, and f1
+mu_photo = 4 pi beta / lambda, summed over the elements; mu_total adds Rayleigh and Compton scatter. mu_photo deposits
+dose and is what Kramers-Kronig ties to delta; mu_total attenuates every beam and wave that goes on coherently, since
+what an atom scatters by itself leaves it: waves take the `decrement`, delta - i lambda mu_total / 4 pi. Measured near edges replace the atomic f2 of one element around one edge, and f1
 follows by Kramers-Kronig. Valid 30 eV - 150 keV, for atoms independent of each other except near measured edges.
 Reference: Henke, Gullikson & Davis, doi 10.1006/adnd.1993.1013.
 """
@@ -27,12 +28,17 @@ Composition = tuple[tuple[str, float], ...]
 
 @dataclass(frozen=True)
 class Optics:
-    """Optical constants at some energies: delta, beta [1]; mu_photo, mu_total [1/m]; each a float or an array."""
+    """Optical constants at some energies, each a number or an array.
+
+    delta, beta [1]; mu_photo, mu_total [1/m]; decrement [1], complex: delta - i lambda mu_total / 4 pi, with which a
+    wave goes on as exp(-i k decrement t), so that its intensity falls by all losses exp(-mu_total t).
+    """
 
     delta: Any
     beta: Any
     mu_photo: Any
     mu_total: Any
+    decrement: Any
 
 
 @dataclass(frozen=True, init=False)
@@ -158,7 +164,8 @@ class Material:
 @lru_cache(maxsize=4096)
 def _optics_at(material: Material, energy: float) -> Optics:
     found = _optics(material, np.array([energy]))
-    return Optics(float(found.delta[0]), float(found.beta[0]), float(found.mu_photo[0]), float(found.mu_total[0]))
+    floats = (float(column[0]) for column in (found.delta, found.beta, found.mu_photo, found.mu_total))
+    return Optics(*floats, complex(found.decrement[0]))
 
 
 def _optics(material: Material, energy: np.ndarray) -> Optics:
@@ -177,4 +184,5 @@ def _optics(material: Material, energy: np.ndarray) -> Optics:
     mu_photo = 2 * R_E * wavelength * sum2
     columns = np.empty((4, ordered.size))
     columns[:, order] = scale * sum1, scale * sum2, mu_photo, mu_photo + scatter
-    return Optics(*columns.reshape(4, *energy.shape))
+    delta, beta, photo, total = columns.reshape(4, *energy.shape)
+    return Optics(delta, beta, photo, total, delta - 1j * HC / (4 * np.pi * energy) * total)

@@ -42,7 +42,7 @@ def pose_truth(name: str, angles: FloatArray, poses: list[Pose], specimen: Speci
 
 
 def volume_truth(specimen: Specimen, density: Truth | None, energy: float, across: str) -> dict[str, Truth]:
-    """The linear attenuation coefficient mu_photo (z, y, x) [1/m] averaged over voxels as large as the image's pixels.
+    """The linear attenuation coefficient mu_total (z, y, x) [1/m] averaged over voxels as large as the image's pixels.
 
     density: the optical density of the untilted specimen, whose axes (y, x) the volume shares; z is as long as the
     axis `across` the rotation. Empty where that is no square image, or has more than 16 million voxels.
@@ -58,7 +58,7 @@ def volume_truth(specimen: Specimen, density: Truth | None, energy: float, acros
         return {}
     grid = Grid((len(y), len(x)), pixel, (float(x[len(x) // 2]), float(y[len(y) // 2])))
     z = (np.arange(n) - n // 2) * pixel
-    mu = {material: float(material.optics(energy).mu_photo) / pixel for material in specimen.materials}
+    mu = {material: float(material.optics(energy).mu_total) / pixel for material in specimen.materials}
     values = np.zeros((n, len(y), len(x)), np.float32)
     for k, height in enumerate(z):
         for material, metres in specimen.thickness(grid, height - pixel / 2, height + pixel / 2).items():

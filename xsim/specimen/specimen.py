@@ -174,13 +174,9 @@ class Specimen:
 
 
 def contrast(material: Material, host: Material | None, energy: float) -> complex:
-    """(delta - i beta) of `material` less that of `host` (None: vacuum) at `energy` [eV]."""
-    inside = material.optics(energy)
-    value = complex(inside.delta, -inside.beta)
-    if host is not None:
-        outside = host.optics(energy)
-        value -= complex(outside.delta, -outside.beta)
-    return value
+    """The decrement of the index (`Optics.decrement`) of `material` less that of `host` (None: vacuum) at `energy` [eV]."""
+    inside = complex(material.optics(energy).decrement)
+    return inside - complex(host.optics(energy).decrement) if host is not None else inside
 
 
 def _population_thickness(p: Population, grid: Grid, z0: float, z1: float) -> FloatArray | None:
