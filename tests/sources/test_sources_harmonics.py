@@ -33,7 +33,7 @@ def test_no_density_reads_more_than_minus_the_logarithm_of_the_share():
 
 
 def test_impossible_shares_and_energies_beyond_the_tables_are_refused():
-    with pytest.raises(ValidationError, match="less than 0.5"):
+    with pytest.raises(ValidationError, match=r"less than 0\.5"):
         Harmonics(third=0.6)
     with pytest.raises(ValidationError, match="harmonics together"):
         Harmonics(second=0.3, third=0.3)
