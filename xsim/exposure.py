@@ -211,6 +211,34 @@ def lookup(measurement: Measurement, *names: str) -> Any:
     return next((bare[name] for name in names if name in bare), None)
 
 
+def incident_photons(measurement: Measurement) -> tuple[Array, Array]:
+    """Photons on the specimen (frames,) as an experimenter knows them, and their relative variance.
+
+    Of the beam monitor where there was one (its counts over its counts per photon), else those that were sent.
+    """
+    counts = lookup(measurement, "monitor_counts")
+    if counts is None:
+        return np.asarray(measurement.incident, np.float64), np.zeros(len(measurement.frames))
+    seen = np.maximum(np.asarray(counts, np.float64), 0.5)
+    return seen / np.asarray(lookup(measurement, "monitor_counts_per_photon"), np.float64), 1 / seen
+
+
+def one_channel(measurement: Measurement, name: str = "transmission") -> Measurement:
+    """The measurement with the counts of channel `name` alone; as it is where its detector has no channels.
+
+    Raises RangeError for a channel that was not recorded.
+    """
+    if [axis.name for axis in measurement.axes] != ["channel"]:
+        return measurement
+    names = [str(one) for one in measurement.axes[0].values]
+    if name not in names:
+        raise RangeError("a channel that was not recorded", field="channel", value=name, allowed=", ".join(names))
+    number = names.index(name)
+    expected = None if measurement.expected is None else measurement.expected[..., number]
+    counts = measurement.counts[..., number]
+    return replace(measurement, counts=counts, expected=expected, axes=(), expected_axes=())
+
+
 @dataclass(frozen=True, eq=False)
 class Truth:
     """A noise-free quantity kept for scoring: `values` with its axes and unit."""

@@ -63,6 +63,12 @@ class Sensor(Model):
         passed = sum((window.optical_depth(energy)[0] for window in self.windows), np.zeros(np.shape(energy)))
         return np.asarray(np.exp(-passed) * -np.expm1(-total) * photo / total)
 
+    def passed(self, energy: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Share of photons of `energy` [eV] that come out behind it, same shape."""
+        layer = Absorber.model_construct(material=self.material, thickness=self.thickness, density=self.density)
+        depth = sum((one.optical_depth(energy)[0] for one in self.windows), layer.optical_depth(energy)[0])
+        return np.asarray(np.exp(-depth))
+
 
 Efficiency = float | Sensor
 

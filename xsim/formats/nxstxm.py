@@ -4,7 +4,8 @@ A segmented detector writes all its segments [energy, y, x, segment] with their 
 `segments`), and as `data` their sum, the light that they take together, which every reader of the format shows.
 
 Read by MANTiS (which wants `definition` as a length-1 bytes array, `@axes` as fixed-length bytes and `control/data`
-of the shape of the data for I0), hyperspy and silx. Definition: https://manual.nexusformat.org (NXstxm).
+of the shape of the data for I0: the measured one where the beam has a monitor), hyperspy and silx.
+Definition: https://manual.nexusformat.org (NXstxm).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from xsim.exposure import Array, Measurement, lookup
 from xsim.formats._entry import entry_file, sample, scan_axis
 from xsim.formats._nexus import add_source, group, integer_type, link, plot, put, stream
 from xsim.formats._record import write_record
+from xsim.formats._spectrum import monitor
 
 
 class NXstxm:
@@ -76,7 +78,7 @@ class NXstxm:
                 link(parts, "data", recorded)
                 link(parts, "segment", instrument["segments/segment"])
                 plot(parts, "data", ["energy", "sample_y", "sample_x", "segment"], "spectrum")
-            self._control(entry, measurement.incident, shape)
+            self._control(entry, measurement, shape)
             write_record(entry, measurement, recorded)
 
     @staticmethod
@@ -101,9 +103,13 @@ class NXstxm:
         return stream(detector, "data", measurement.counts, shape=whole, dtype=dtype, unit=measurement.counts_unit)
 
     @staticmethod
-    def _control(entry: h5py.Group, incident: Array, shape: tuple[int, ...]) -> None:
+    def _control(entry: h5py.Group, measurement: Measurement, shape: tuple[int, ...]) -> None:
+        """I0 in counts of the detector, as measured by the monitor where there is one; and the monitor's own counts."""
         control = group(entry, "control", "NXmonitor")
-        put(control, "data", np.asarray(incident, np.float64).reshape(shape), "photons")
+        put(control, "data", monitor(measurement).reshape(shape), measurement.counts_unit)
+        counts = lookup(measurement, "monitor_counts")
+        if counts is not None:
+            put(control, "monitor_counts", np.asarray(counts, np.float64).reshape(shape), "counts")
 
 
 def _summed(counts: Array) -> Array:

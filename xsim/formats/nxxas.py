@@ -1,7 +1,9 @@
 """NXxas: an absorption spectrum, its classical fields and the newer ones in one entry.
 
-Classical: `monochromator/energy`, `incoming_beam/data` (I0), `absorbed_beam/data` (transmitted). Newer: `element`,
-`edge` where the geometry tells them, `mode`, `energy`, `intensity` = ln(I0 / I). Read by larch and silx.
+Classical: `monochromator/energy`, `incoming_beam/data` (I0 by the beam monitor, in counts of the detector),
+`absorbed_beam/data` (transmitted). Newer: `element`, `edge` where the geometry tells them, `mode`, `energy`,
+`intensity` = ln(I0 / I). Fluorescence stands beside them: `fluorescence_beam/data`, and `fluorescence` = I_f / I0.
+Read by larch and silx.
 Definition: https://manual.nexusformat.org (NXxas).
 """
 
@@ -10,13 +12,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
-from xsim.exposure import Measurement, lookup
+from xsim.exposure import Measurement, lookup, one_channel
 from xsim.formats._entry import entry_file, sample
 from xsim.formats._nexus import add_source, group, link, plot, put, stream
 from xsim.formats._record import write_record
-from xsim.formats._spectrum import absorbance
+from xsim.formats._spectrum import absorbance, fluorescence
+from xsim.formats._spectrum import monitor as monitor_counts
 
 
 class NXxas:
@@ -28,7 +32,7 @@ class NXxas:
 
     def accepts(self, measurement: Measurement) -> str:
         """Why this measurement cannot be written so; empty if it can."""
-        if measurement.axes:
+        if [axis.name for axis in measurement.axes] not in ([], ["channel"]):
             return "its detector has more than one element"
         names = tuple(axis.name for axis in measurement.frames.axes)
         return "" if names in ((), ("energy",)) else f"its scan axes are {names}, not (energy,)"
@@ -41,15 +45,17 @@ class NXxas:
             add_source(instrument)
             mono = group(instrument, "monochromator", "NXmonochromator")
             energy = put(mono, "energy", np.asarray(frames["energy"], np.float64), "eV")
+            blank = monitor_counts(measurement)
             incoming = group(instrument, "incoming_beam", "NXdetector")
-            put(incoming, "data", np.asarray(measurement.incident, np.float64), "photons")
+            put(incoming, "data", blank, measurement.counts_unit)
             absorbed = group(instrument, "absorbed_beam", "NXdetector")
-            counts = stream(absorbed, "data", measurement.counts, unit=measurement.counts_unit)
+            passed = np.asarray(one_channel(measurement).counts).reshape(len(frames))
+            counts = stream(absorbed, "data", passed, unit=measurement.counts_unit)
             sample(entry, measurement)
             monitor = group(entry, "monitor", "NXmonitor")
             put(monitor, "mode", "timer")
             put(monitor, "preset", float(frames["time"][0]), "s")
-            put(monitor, "data", np.asarray(measurement.incident, np.float64), "photons")
+            put(monitor, "data", blank, measurement.counts_unit)
             put(entry, "mode", "Transmission")
             for name in ("element", "edge"):
                 if lookup(measurement, name) is not None:
@@ -62,4 +68,20 @@ class NXxas:
             put(data, "intensity", values, "dimensionless", long_name="ln(I0 / I)")
             put(data, "intensity_errors", errors, "dimensionless")
             plot(data, "intensity", ["energy"], "spectrum")
-            write_record(entry, measurement, counts)
+            recorded = self._fluorescence(instrument, data, measurement) or counts
+            write_record(entry, measurement, recorded)
+
+    @staticmethod
+    def _fluorescence(instrument: h5py.Group, data: h5py.Group, measurement: Measurement) -> h5py.Dataset | None:
+        """What was counted beside the beam; the dataset of the counts of all channels. None without that channel."""
+        found = fluorescence(measurement)
+        if found is None:
+            return None
+        counts = np.asarray(one_channel(measurement, "fluorescence").counts).reshape(len(measurement.frames))
+        detector = group(instrument, "fluorescence_beam", "NXdetector")
+        link(data, "fluorescence_beam", put(detector, "data", counts, measurement.counts_unit))
+        for name, values in zip(("fluorescence", "fluorescence_errors"), found, strict=True):
+            put(data, name, values, "dimensionless", long_name="I_f / I0")
+        channels = group(instrument, "channels", "NXdetector")
+        put(channels, "channel", np.asarray(measurement.axes[0].values))
+        return stream(channels, "data", measurement.counts, unit=measurement.counts_unit)

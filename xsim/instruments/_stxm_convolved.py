@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from typing import TYPE_CHECKING, Any
 
@@ -84,22 +84,32 @@ class StxmPrepared:
         return self.light.instrument
 
     def expose(self, frames: FrameTable) -> Exposure:
-        """Expected photons (points, 1), for a point detector."""
+        """Expected photons (points, orders), for a point detector: the wanted energy, then its harmonics."""
         photons = self.light.photons(frames)
-        expected = np.empty((len(frames), 1))
+        harmonics = self.instrument.harmonics
+        orders = np.array([1, *harmonics.orders])
+        expected = np.empty((len(frames), len(orders)))
         for energy, chosen in by_energy(frames):
             part = frames.take(chosen)
             seen = self._seen(energy, part)
             y, x = self.instrument.motion.positions(part)
             for _, passed in self.unfocused.arriving(energy, y, x):
                 seen = seen + passed
-            expected[chosen, 0] = photons[chosen] * seen
-        incident = photons * (1 + self.unfocused.share(frames))
-        return Exposure(expected, np.asarray(frames["energy"], np.float64)[:, None], (), frames, incident)
+            expected[chosen, 0] = photons[chosen] * seen * harmonics.fundamental
+            for column, (order, share) in enumerate(harmonics.orders.items(), start=1):
+                expected[chosen, column] = photons[chosen] * share * self._seen(energy, part, order)
+        incident = photons * (1 + harmonics.fundamental * self.unfocused.share(frames))
+        energies = np.asarray(frames["energy"], np.float64)[:, None] * orders
+        return Exposure(expected, energies, (), frames, incident)
 
     def illuminate(self, frames: FrameTable) -> list[Illumination]:
         """The spots of all points added up, one map per energy, sampled once per half period of the spot or closer."""
-        return illuminated(self.light, self.grid, self.factor, frames) + self.unfocused.illuminate(frames)
+        focused = illuminated(self.light, self.grid, self.factor, frames)
+        shares = {1: self.instrument.harmonics.fundamental, **self.instrument.harmonics.orders}
+        return [
+            *(replace(i, energy=n * i.energy, fluence=w * i.fluence) for i in focused for n, w in shares.items()),
+            *(replace(i, fluence=shares[1] * i.fluence) for i in self.unfocused.illuminate(frames)),
+        ]
 
     def truth(self) -> dict[str, Truth]:
         """Thickness of each material, phase and optical density on the scan's own grid; where the beam really was."""
@@ -122,9 +132,10 @@ class StxmPrepared:
             text = f"wave pixel {self.grid.pixel:.3g} m, should be <= {half_period / 2:.3g} m; reduce the scan step"
             warnings.warn(f"the spot at {energy:.6g} eV is sampled coarsely: {text}", SamplingWarning, stacklevel=2)
 
-    def _seen(self, energy: float, frames: FrameTable) -> FloatArray:
-        """Share (points,) of the focused photons that arrive."""
-        image, spline = self._recent.get(energy, lambda: self._image(energy))
+    def _seen(self, energy: float, frames: FrameTable, order: int = 1) -> FloatArray:
+        """Share (points,) of the focused photons that arrive, of a harmonic's beyond the first `order`."""
+        self._recent.keep = max(self._recent.keep, 1 + len(self.instrument.harmonics.orders))
+        image, spline = self._recent.get((order, energy), lambda: self._image(energy, order))
         if self.instrument.motion.still:
             rows, columns = indices_on(self.grid, frames)
             return np.asarray(image[rows, columns])
@@ -135,22 +146,22 @@ class StxmPrepared:
         found = map_coordinates(spline, places, order=3, prefilter=False, mode="grid-wrap")
         return np.clip(found.mean(axis=1), 0, 1)
 
-    def _image(self, energy: float) -> tuple[FloatArray, FloatArray | None]:
+    def _image(self, energy: float, order: int = 1) -> tuple[FloatArray, FloatArray | None]:
         """Share of the photons transmitted with the spot at each sample of the wave grid, and its spline."""
         image = np.zeros(self.grid.shape)
         lines, weights = self.light.lines(energy)
         for number, (line, weight) in enumerate(zip(lines, weights, strict=True)):
-            image += weight * self._line_image(number, float(line), energy)
+            image += weight * self._line_image(number, float(line), energy, order)
         if self.instrument.motion.still:
             return image, None
         from scipy.ndimage import spline_filter
 
         return image, spline_filter(image, order=3, mode="grid-wrap")
 
-    def _line_image(self, number: int, line: float, energy: float) -> FloatArray:
+    def _line_image(self, number: int, line: float, energy: float, order: int) -> FloatArray:
         depth = np.zeros(self.grid.shape)
         for material, metres in self.thickness.items():
-            depth += float(material.optics(line).mu_total) * metres
+            depth += float(material.optics(order * line).mu_total) * metres
         transmitted = np.exp(-depth)
         base = transmitted[0, 0]  # what is uniform stays exact; only the contrast goes through single precision
         contrast = (transmitted - base).astype(np.complex64)

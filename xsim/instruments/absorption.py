@@ -1,26 +1,36 @@
-"""Absorption spectroscopy in transmission: how much of a small beam on one spot of the specimen comes through.
+"""Absorption spectroscopy: how much of a small beam on one spot comes through, and how much it makes fluoresce.
 
-    N(E) = flux * time * sum_r w(r) exp(-sum_m mu_m(E) t_m(r))
+    N(E) = flux * time * sum_i w_i sum_r w(r) exp(-sum_m mu_m(E_i) t_m(r))
 
 w is the beam's profile, summing to 1, t_m the thickness of material m on the way and mu_m its total attenuation,
 measured near edge included where the material has one. Averaging the transmission, not the thickness, over the beam
 keeps the flattening of strong lines by an uneven specimen (the pinhole effect) that an area average would hide.
 Combine with the scan `energies`: the geometry is sampled once for the whole spectrum.
 
-The spot is a position, or one particle: `target = "hematite"` follows the particle through rotations and shifts of the
-specimen. I0 is recorded without noise as the incident photons of each frame. `element` and `edge` name the edge in the
-files that carry it. Range of validity: geometric optics, so a beam and structures well above sqrt(lambda * thickness);
-no scattered or fluorescence light reaches the detector; a monochromatic beam without harmonics. The profile is
-sampled at 1/64 of its width; a pixel on the rim of something is averaged in thickness (0.3 % at most for a sphere
-that nearly fills the beam).
+The light. E_i, w_i are the lines of the monochromator's resolution (`bandwidth`) and its `harmonics`, which fill up
+strong absorption. `monitor` counts the beam before the specimen: I0 has its counting noise, is kept in the files and
+used by reconstructions; without one, I0 is known exactly. The dose counts all light, harmonics at their own energy.
 
-References: Stern & Kim, thickness effect, Phys. Rev. B 23, 3781 (1981), doi 10.1103/PhysRevB.23.3781.
+Fluorescence yield. With `fluorescence`, a second detector counts the photons of a window of energies (partial yield)
+or all (total yield) that leave towards it; counts then have an axis "channel": transmission, fluorescence. The beam's
+attenuation in depth and self-absorption on the way out are followed voxel by voxel, so thick samples show
+over-absorption: strong lines look weaker, in the limit as mu_el/(mu_tot(E) + g mu_tot(E_f)). Below 1/8 of the beam's
+width the fluorescence is averaged. Both detectors are of the kind `detector`; the second sees all its window alike.
+
+The spot is a position, or one particle: `target = "hematite"` follows the particle through rotations and shifts of the
+specimen. `element` and `edge` name the edge in the files that carry it. Range of validity: geometric optics, so a beam
+and structures well above sqrt(lambda * thickness); no scattered or fluorescence light reaches the detector in
+transmission; electron yield is left out. The profile is sampled at 1/64 of its width; a pixel on the rim of
+something is averaged in thickness (0.3 % at most for a sphere that nearly fills the beam).
+
+References: Stern & Kim, thickness effect, Phys. Rev. B 23, 3781 (1981), doi 10.1103/PhysRevB.23.3781; Troeger et al.,
+full correction of self-absorption, Phys. Rev. B 46, 3283 (1992), doi 10.1103/PhysRevB.46.3283.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -28,15 +38,19 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from xsim.constants import FWHM
+from xsim.detectors.monitor import Monitor
 from xsim.detectors.photon_counter import PhotonCounter
-from xsim.errors import RangeError, ScenarioError
-from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
+from xsim.errors import RangeError, SamplingWarning, ScenarioError
+from xsim.exposure import FrameTable
+from xsim.instruments._absorption_prepared import PreparedAbsorption
 from xsim.instruments._imaging import CountingDetector
-from xsim.instruments._maps import binned_grid, by_energy
+from xsim.instruments._maps import binned_grid
+from xsim.instruments._yield import FluorescenceYield, Yield
 from xsim.matter import elements
-from xsim.matter.material import Material
 from xsim.model import Model
 from xsim.registry import unknown
+from xsim.sources.bandwidth import Bandwidth
+from xsim.sources.harmonics import Harmonics
 from xsim.specimen.specimen import Specimen
 from xsim.units import Energy, Length, PositiveLength, Rate, Time
 from xsim.waves.grid import Grid
@@ -45,10 +59,12 @@ FloatArray = NDArray[np.float64]
 
 #: samples across the width of the beam
 SAMPLES = 64
-#: pixels along each axis that are put together in the fluence map, on which dose is counted
-BINS = 4
 #: half the sampled field of a Gaussian beam, in units of its FWHM (4.2 standard deviations)
 REACH = 1.8
+#: pixels along each axis that are put together for the fluorescence
+YIELD_BINS = 8
+#: lines of a spectrum farther apart than this near an edge [eV] step over its features
+COARSE = 2.0
 
 
 class Absorption(Model):
@@ -56,6 +72,7 @@ class Absorption(Model):
 
     flux: photons/s in the beam; exposure_time: per energy [s]. target: name of a population, with `target_index` the
     number of its particle: `position` then counts from the particle's centre. element, edge: noted in the files.
+    bandwidth: the monochromator's resolution. monitor: measures I0; None in Python for an I0 that is known.
     """
 
     kind: Literal["absorption"] = "absorption"
@@ -69,6 +86,10 @@ class Absorption(Model):
     target_index: int = 0
     element: str | None = None
     edge: str | None = None
+    bandwidth: Bandwidth = Bandwidth()
+    harmonics: Harmonics = Harmonics()
+    monitor: Monitor | None = Monitor()
+    fluorescence: FluorescenceYield | None = None
     detector: CountingDetector = Field(default_factory=PhotonCounter)
 
     @model_validator(mode="after")
@@ -88,11 +109,32 @@ class Absorption(Model):
         return FrameTable.single(self.energy, self.exposure_time)
 
     def prepare(self, specimen: Specimen) -> PreparedAbsorption:
-        """Sample the thickness under the beam once. Raises UnknownNameError for a target that is not there."""
+        """Sample the thickness under the beam once; may warn.
+
+        Raises UnknownNameError for a target that is not there, RangeError for harmonics beyond the tables or a
+        fluorescence detector that looks along the layers.
+        """
+        self.check_energy(self.energy)
         grid = self._grid(specimen)
         weights = self._weights(grid)
         thickness = {m: t for m, t in specimen.thickness(grid).items() if t.any()}
-        return PreparedAbsorption(self, grid, weights, thickness)
+        light = (
+            None if self.fluorescence is None else Yield.of(self.fluorescence, specimen, self._coarse(grid, weights))
+        )
+        return PreparedAbsorption(self, grid, weights, thickness, light)
+
+    def check_energy(self, energy: float) -> None:
+        """Raise an error or warn where harmonics or bandwidth do not serve `energy` [eV]."""
+        self.harmonics.lines(energy)
+        lines = self.bandwidth.lines(energy)[0]
+        widest = float(np.diff(lines).min()) if len(lines) > 1 else 0.0
+        if widest > COARSE:
+            warnings.warn(
+                f"the lines that stand for the bandwidth are {widest:.3g} eV apart at {energy:.6g} eV, should be <= "
+                f"{COARSE:g} eV to meet near edges; set bandwidth.samples = {self._enough(energy)}",
+                SamplingWarning,
+                stacklevel=3,
+            )
 
     def geometry(self) -> dict[str, Any]:
         """Beam, element and edge, and the detector's efficiency where it does not depend on energy."""
@@ -103,7 +145,9 @@ class Absorption(Model):
         efficiency = getattr(self.detector, "efficiency", None)
         if isinstance(efficiency, int | float):
             found["detector_efficiency"] = float(efficiency)
-        return found
+        if self.fluorescence is not None:
+            found |= self.fluorescence.geometry()
+        return found | self.bandwidth.geometry(self.energy) | self.harmonics.geometry()
 
     def _grid(self, specimen: Specimen) -> Grid:
         x, y = self.position
@@ -111,7 +155,8 @@ class Absorption(Model):
             centre = specimen.particle(self.target, self.target_index).poses.positions[0]
             x, y = x + float(centre[0]), y + float(centre[1])
         reach = REACH if self.profile == "gaussian" else 0.5
-        count = 2 * BINS * math.ceil(reach * SAMPLES / BINS)
+        # whole numbers of the larger pixels of dose and fluorescence
+        count = 2 * YIELD_BINS * math.ceil(reach * SAMPLES / YIELD_BINS)
         pixel = self.beam / SAMPLES
         # an even number of pixels: their common middle, half a pixel before pixel n//2, is put on the spot
         return Grid((count, count), pixel, (x + pixel / 2, y + pixel / 2))
@@ -129,66 +174,16 @@ class Absorption(Model):
             weights = (square <= (self.beam / 2) ** 2).astype(np.float64).reshape(n, fine, n, fine).mean(axis=(1, 3))
         return np.asarray(weights / weights.sum())
 
+    def _coarse(self, grid: Grid, weights: FloatArray) -> tuple[Grid, FloatArray]:
+        """The beam on the pixels on which fluorescence is followed: its grid and its share in each."""
+        ny, nx = grid.shape[0] // YIELD_BINS, grid.shape[1] // YIELD_BINS
+        return binned_grid(grid, YIELD_BINS), weights.reshape(ny, YIELD_BINS, nx, YIELD_BINS).sum(axis=(1, 3))
 
-@dataclass(frozen=True, eq=False)
-class PreparedAbsorption:
-    """The beam's profile and the thickness [m] of each material under it, on `grid`."""
+    def _enough(self, energy: float) -> int:
+        samples = self.bandwidth.samples
+        while samples < 101 and float(np.diff(self._finer(samples).lines(energy)[0]).min()) > COARSE:
+            samples += 2
+        return min(samples, 101)
 
-    instrument: Absorption
-    grid: Grid
-    weights: FloatArray
-    thickness: dict[Material, FloatArray]
-
-    @property
-    def frame_bytes(self) -> int:
-        """Working memory of one energy: a few maps."""
-        return 32 * self.weights.size
-
-    def measured(self) -> dict[str, str]:
-        """How light is followed: along straight rays."""
-        return {"interaction_model": "straight rays, no diffraction"}
-
-    def transmission(self, energy: float) -> float:
-        """Share of the beam that comes through at `energy` [eV]."""
-        depth = np.zeros(self.grid.shape)
-        for material, metres in self.thickness.items():
-            depth += float(material.optics(energy).mu_total) * metres
-        return 1.0 - float(np.sum(self.weights * -np.expm1(-depth)))
-
-    def expose(self, frames: FrameTable) -> Exposure:
-        """Expected photons (frames, 1) on a point detector."""
-        energies = np.asarray(frames["energy"], np.float64)
-        photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
-        expected = np.empty((len(frames), 1))
-        for energy, rows in by_energy(frames):
-            expected[rows, 0] = photons[rows] * self.transmission(energy)
-        return Exposure(expected, energies[:, None], (), frames, photons)
-
-    def illuminate(self, frames: FrameTable) -> list[Illumination]:
-        """The beam's profile once per energy, with the photons of all its frames."""
-        photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
-        grid = binned_grid(self.grid, BINS)
-        ny, nx = grid.shape
-        per_area = self.weights.reshape(ny, BINS, nx, BINS).sum(axis=(1, 3)) / grid.pixel**2
-        return [Illumination(energy, grid, per_area * float(photons[rows].sum())) for energy, rows in by_energy(frames)]
-
-    def truth(self) -> dict[str, Truth]:
-        """The noise-free spectrum and each material's own coefficient on a fine energy axis, and mean thicknesses."""
-        energies = self._fine_energies()
-        axes = (Axis("energy", energies, "eV"),)
-        depth = np.array([-math.log(max(self.transmission(float(e)), 1e-300)) for e in energies])
-        found = {"optical_density": Truth(depth, axes)}
-        for material, metres in self.thickness.items():
-            found[f"mu_{material.name}"] = Truth(np.asarray(material.optics(energies).mu_total), axes, "1/m")
-            found[f"mean_thickness_{material.name}"] = Truth(np.array(np.sum(self.weights * metres)), (), "m")
-        return found
-
-    def _fine_energies(self) -> FloatArray:
-        """Energies 10 % around the instrument's own, half an eV apart near every edge of a material in the beam."""
-        centre = self.instrument.energy
-        low, high = max(0.9 * centre, elements.LOWEST), min(1.1 * centre, elements.HIGHEST)
-        symbols = {symbol for material in self.thickness for symbol, _ in material.composition}
-        edges = sorted({e for symbol in symbols for e in elements.element(symbol).edges.values() if low < e < high})
-        parts = [np.linspace(low, high, 201), *(np.arange(e - 20, e + 60, 0.5) for e in edges[:20])]
-        energies = np.unique(np.concatenate(parts))
-        return energies[(energies >= low) & (energies <= high)]
+    def _finer(self, samples: int) -> Bandwidth:
+        return self.bandwidth.model_copy(update={"samples": samples})

@@ -21,7 +21,9 @@ in the wave picture. A `bandwidth` adds its lines, the zone plate's focus moving
 is refocused at every energy; with `focus_energy` it stays where that energy is in focus. `mirrors` are used instead of
 the zone plate where given, with their figure errors and source; their focus does not move. `order_sorting` follows the
 unfocused orders that an aperture lets through as a halo, in counts and dose; left out, all orders but the first are
-taken to be stopped.
+taken to be stopped. `harmonics` of the monochromator share the spot with the wanted light (a mirror's focus is the same
+for all energies, and the n-th order of a zone plate focuses the n-th harmonic there); only the convolution follows
+them. `monitor` counts the beam before the specimen: I0 with its noise.
 `motion`: jitter, drift, and flying along x during the exposure; files carry the commanded positions.
 
 Thickness is averaged over samples of 1/32 to 1/8 of the finest period of the spot (the finest for which 1024 a side
@@ -43,6 +45,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from xsim.constants import wavelength
+from xsim.detectors.monitor import Monitor
 from xsim.detectors.photon_counter import PhotonCounter
 from xsim.errors import RangeError, SamplingWarning, ValidityWarning
 from xsim.exposure import FrameTable
@@ -61,6 +64,7 @@ from xsim.optics.kirkpatrick_baez import KirkpatrickBaez
 from xsim.optics.order_sorting import OrderSortingAperture
 from xsim.optics.zone_plate import ZonePlate
 from xsim.sources.bandwidth import Bandwidth
+from xsim.sources.harmonics import Harmonics
 from xsim.specimen.specimen import Specimen
 from xsim.units import Energy, Length, NonNegativeLength, PositiveLength, Rate, Time
 
@@ -85,6 +89,8 @@ class Stxm(Model):
     mirrors: KirkpatrickBaez | None = None
     source_image: tuple[NonNegativeLength, NonNegativeLength] = (0.0, 0.0)
     bandwidth: Bandwidth = Bandwidth()
+    harmonics: Harmonics = Harmonics()
+    monitor: Monitor | None = None
     defocus: Length = 0.0
     focus_energy: Energy | None = None
     motion: Motion = Motion()
@@ -114,6 +120,14 @@ class Stxm(Model):
         slabs = slab_count(self.model, specimen, self.energy, self._resolved(light))
         if self.segments is None and slabs == 1:
             return StxmPrepared.of(light, specimen)
+        if self.harmonics.orders:
+            raise RangeError(
+                "harmonics in the wave picture",
+                field="harmonics",
+                value=", ".join(f"order {n}" for n in self.harmonics.orders),
+                allowed="none",
+                cure='leave them out, or take all light of a thin specimen: no segments, model = "projection"',
+            )
         return StxmWavePrepared.of(light, specimen, slabs)
 
     def geometry(self) -> dict[str, Any]:
@@ -136,12 +150,12 @@ class Stxm(Model):
         found["cone_stop"] = plate.central_stop if mirrors is None else 0.0
         if self.segments is not None:
             found |= self.segments.geometry(max(apertures))
-        found |= self.bandwidth.geometry(self.energy)
-        return found
+        return found | self.bandwidth.geometry(self.energy) | self.harmonics.geometry()
 
     def check_optic(self, energy: float, light: Light) -> None:
-        """Raise RangeError or warn where the order-sorting aperture, the bandwidth or the step do not fit `energy`."""
+        """Raise RangeError or warn where aperture, harmonics, bandwidth or step do not fit `energy` [eV]."""
         plate = self.zone_plate
+        self.harmonics.lines(energy)
         if self.order_sorting is not None:
             away = light.defocus(energy, energy)
             self.order_sorting.check(plate, energy, away)

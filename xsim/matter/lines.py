@@ -61,11 +61,25 @@ def emission(material: Material, energy_eV: float, weakest: float = 1e-3) -> lis
         extra: dict[str, float] = {}
         for near in material.near_edges:
             if near.element == symbol:
-                more = near.share * float(correction(near)(np.asarray(energy))[1])
+                more = near.share * (float(correction(near)(np.asarray(energy))[1]) + _ramp(symbol, near.edge, energy))
                 cross = float(elements.photo_cross_section(np.asarray(more), np.asarray(energy)))
                 extra[near.edge] = extra.get(near.edge, 0.0) + cross
         found += [(line, number * line.cross_section) for line in _lines(symbol, energy, weakest, tuple(extra.items()))]
     return found
+
+
+def _ramp(element: str, edge: str, energy: float) -> float:
+    """What the tabulated edge, a ramp as wide as its level, adds to f2 [electrons] below its middle.
+
+    There a measured edge is counted from the smooth f2 before it.
+    """
+    record = elements.element(element)
+    middle = record.edges[edge]
+    if not 0.99 * middle < energy < middle:
+        return 0.0
+    before = np.array([middle - 60.0, middle - 30.0])
+    smooth = np.polynomial.Polynomial.fit(before, record.factors(before)[1], 1)
+    return max(0.0, float(record.factors(energy)[1] - smooth(energy)))
 
 
 def vacancies(element: str, energy: float, extra: dict[str, float] | None = None) -> dict[str, float]:
@@ -82,8 +96,8 @@ def vacancies(element: str, energy: float, extra: dict[str, float] | None = None
     found: dict[str, float] = {}
     for shell in _SHELLS:
         edge = record.edges.get(shell)
-        if edge is None or energy < edge:
-            found[shell] = 0.0
+        if edge is None or energy < edge:  # a measured edge rises before the tabulated one
+            found[shell] = max((extra or {}).get(shell, 0.0) / per_sum, 0.0)
             continue
         value = _shell_vacancies(xraylib, record, shell, sharing, found)
         found[shell] = max(value + (extra or {}).get(shell, 0.0) / per_sum, 0.0)

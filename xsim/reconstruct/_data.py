@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xsim.errors import FileError
-from xsim.exposure import Array, Axis, Measurement, lookup
+from xsim.exposure import Array, Axis, Measurement, incident_photons, lookup
 
 
 def need(measurement: Measurement, *names: str) -> float:
@@ -52,10 +52,10 @@ def _per_frame(value: Any, shape: tuple[int, ...]) -> Array:
 
 
 def flat(measurement: Measurement) -> Array:
-    """Photons (frames,) that a detector element gets per frame without a specimen."""
+    """Photons (frames,) that a detector element gets per frame without a specimen; by the monitor if there is one."""
     per_second = lookup(measurement, "fluence_per_second")
     if per_second is None:
-        return np.asarray(measurement.incident, np.float64)
+        return incident_photons(measurement)[0]
     pixel = need(measurement, "pixel")
     efficiency = lookup(measurement, "objective_efficiency")
     share = float(per_second) * pixel**2 * float(1.0 if efficiency is None else efficiency)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xsim.exposure import Array, Measurement, lookup
+from xsim.exposure import Array, Measurement, incident_photons, lookup
 from xsim.reconstruct._data import flat
 
 
@@ -33,10 +33,10 @@ def optical_density(measurement: Measurement) -> Array:
 
 
 def flat_variance(measurement: Measurement) -> Array:
-    """Variance (frames,) that the flats' own counting noise adds to ln T: one over the photons counted in them."""
+    """Variance (frames,) that the counting noise of I0 adds to ln T: one over the photons in flats or monitor."""
     flats = measurement.flats
     if flats is None:
-        return np.zeros(len(measurement.frames))
+        return incident_photons(measurement)[1]
     energies = np.asarray(measurement.frames["energy"], np.float64)
     counted = np.full(len(energies), np.inf)
     for energy in np.unique(energies):

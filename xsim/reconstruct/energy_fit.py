@@ -2,7 +2,8 @@
 
     OD(E) = -ln(I/I0),    fit: OD(E) = sum_m mu_m(E) t_m (+ constant), least squares weighted by photon noise
 
-I0 are the photons that each element would get without a specimen, which the measurement tells. Without `materials`
+I0 are the photons that each element would get without a specimen, which the measurement tells: by its flats, its
+monitor, or the beam. Without `materials`
 the values are the optical density over the energies and positions measured. With `materials` (names in the library, or
 references measured elsewhere that were added to it) each pixel or spot is fitted with their total attenuation
 coefficients, near edges included, and the values are thicknesses [m]: energies must outnumber the materials, whose
@@ -20,7 +21,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from xsim.errors import FileError, RangeError
-from xsim.exposure import Array, Axis, Measurement
+from xsim.exposure import Array, Axis, Measurement, one_channel
 from xsim.model import Model
 from xsim.reconstruct._data import counted_share, merged_repeats, photons, refuse
 from xsim.reconstruct._flat_field import flat_variance, optical_density
@@ -53,6 +54,7 @@ class EnergyFit(Model):
     def __call__(self, measurement: Measurement) -> Reconstruction:
         """Optical density, or thickness [m] of each material. Raises FileError, RangeError, UnknownNameError."""
         refuse(measurement, self.kind, self.accepts(measurement))
+        measurement = one_channel(measurement)
         density, scan = merged_repeats(measurement, optical_density(measurement))
         arrived = np.maximum(photons(measurement), 0.5)
         share = np.asarray(counted_share(measurement)).reshape(-1, *(1,) * (arrived.ndim - 1))

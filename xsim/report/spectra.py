@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from xsim.exposure import Array, Axis, Measurement
-from xsim.formats._spectrum import absorbance
+from xsim.exposure import Array, Axis, Measurement, one_channel
+from xsim.formats._spectrum import absorbance, fluorescence
 from xsim.report.panels import Curves, Line, Panel
 
 
 def absorption_view(measurement: Measurement) -> list[list[Panel]]:
-    """ln(I0/I) with counting errors over the noise-free curve, and the counts themselves."""
+    """ln(I0/I) with counting errors over the noise-free curve, the counts themselves, and the fluorescence yield."""
     energy = np.asarray(measurement.frames["energy"], np.float64)
     if len(energy) < 2:
         return []
+    further, measurement = _yield_view(measurement, energy), one_channel(measurement)
     values, errors = absorbance(measurement)
     counts = np.asarray(measurement.counts, np.float64).reshape(len(energy))
     lines = [Line("measured", energy, values, errors, points=True)]
@@ -28,8 +29,22 @@ def absorption_view(measurement: Measurement) -> list[list[Panel]]:
         [
             Curves("Absorption spectrum", "photon energy [eV]", "ln(I₀ / I)", tuple(lines)),
             Curves("Transmitted", "photon energy [eV]", measurement.counts_unit, tuple(raw)),
-        ]
+        ],
+        *further,
     ]
+
+
+def _yield_view(measurement: Measurement, energy: Array) -> list[list[Panel]]:
+    """Fluorescence over I0 with counting errors over the noise-free curve, where it was recorded."""
+    found = fluorescence(measurement)
+    if found is None:
+        return []
+    lines = [Line("measured", energy, *found, points=True)]
+    expected = one_channel(measurement, "fluorescence").expected
+    if expected is not None and expected.size == len(energy):
+        ideal = np.asarray(expected, np.float64).reshape(len(energy)) / np.asarray(measurement.incident, np.float64)
+        lines.append(Line("noise-free", energy, ideal))
+    return [[Curves("Fluorescence yield", "photon energy [eV]", "photons / I₀", tuple(lines))]]
 
 
 def stack_spectrum(measurement: Measurement, counts: Array, expected: Array | None, axis: Axis) -> Curves:

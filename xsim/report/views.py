@@ -51,7 +51,7 @@ def _fits(measurement: Measurement, view: Callable[[Measurement], Rows]) -> bool
     if view is fluorescence_view:
         return len(measurement.axes) == 1 and len(scan) == 2
     if view is absorption_view:
-        return not measurement.axes and len(scan) <= 1
+        return [axis.name for axis in measurement.axes] in ([], ["channel"]) and len(scan) <= 1
     if view in (saxs_view, diffraction_view):
         return len(measurement.axes) == 2
     return True

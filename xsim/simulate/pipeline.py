@@ -15,6 +15,7 @@ import numpy as np
 from xsim.errors import RangeError
 from xsim.exposure import Dose, FrameTable, Illumination, Measurement
 from xsim.instruments._protocol import Measuring
+from xsim.simulate.monitoring import monitored
 from xsim.simulate.pool import Workers
 from xsim.simulate.recording import Job, Store, collected, record
 from xsim.simulate.references import references
@@ -70,6 +71,7 @@ def simulate(
         said.extend(store.said)
         said.extend(_emptiness(store, name))
         flats, darks = references(instrument, StreamKey(seed, name), scratch)
+        monitor = monitored(instrument, frames, store.incident, StreamKey(seed, f"{name}/monitor"))
     return Measurement(
         name=name,
         kind=instrument.kind,
@@ -81,7 +83,7 @@ def simulate(
         expected_axes=store.axes,
         incident=store.incident,
         dose=dose,
-        geometry=_geometry(instrument, prepared, frames),
+        geometry={**_geometry(instrument, prepared, frames), **monitor},
         settings=settings_of(instrument),
         seed=seed,
         warnings=tuple(dict.fromkeys(said)),
