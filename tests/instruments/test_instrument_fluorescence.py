@@ -28,7 +28,7 @@ def line(prepared, exposure, name):
     """Expected photons of one line per frame."""
     from xsim.instruments._fluorescence_prepared import _ordered
 
-    labels = list(_ordered(prepared._maps(prepared.instrument.energy)[0]))
+    labels = list(_ordered(prepared._emitted(prepared.instrument.energy).groups))
     return exposure.expected[:, labels.index(name)]
 
 

@@ -4,73 +4,96 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field as attribute
-from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xsim.constants import N_A
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
+from xsim.instruments._fluorescence_voxels import LitVoxels, cone_of
 from xsim.instruments._maps import by_energy, image_axes
-from xsim.instruments._points import indices_on, raster_grid
+from xsim.instruments._optic_flux import focused_photons
+from xsim.instruments._points import raster_grid
 from xsim.instruments._recent import Recent
+from xsim.instruments._spot import value_at
 from xsim.interaction.emission import Cone, Group, groups
-from xsim.interaction.fluorescence import Voxels, escape, incoming
+from xsim.interaction.fluorescence import escape, incoming
 from xsim.matter import elements
 from xsim.specimen.specimen import Specimen
-from xsim.waves.fft import fft2, ifft2, ifftshift
 from xsim.waves.grid import Grid
 
-if TYPE_CHECKING:
-    from xsim.instruments.fluorescence import Fluorescence
-
 FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Emitted:
+    """The light of one energy: groups, and for each part of the spot a grid with the map of every group on it."""
+
+    groups: list[Group]
+    maps: dict[Grid, list[FloatArray]]
+
+    def at(self, y: FloatArray, x: FloatArray) -> FloatArray:
+        """Photons (points, groups) per photon in the focus with the spot at y, x (points,) [m]."""
+        found = np.zeros((len(y), len(self.groups)))
+        for grid, maps in self.maps.items():
+            for column, values in enumerate(maps):
+                found[:, column] += value_at(grid, values, y, x)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
 class FluorescencePrepared:
     """Voxels with their ways in and out; all points of one energy are worked out at once and kept."""
 
-    instrument: Fluorescence
+    instrument: Any
     specimen: Specimen
-    voxels: Voxels
-    grid: Grid
+    voxels: LitVoxels
     cone: Cone
     frame_bytes: int = 8192
     _recent: Recent = attribute(default_factory=lambda: Recent(2))
 
+    @staticmethod
+    def of(instrument: Any, specimen: Specimen) -> FluorescencePrepared:
+        """The specimen in a microscope that tells energy, flux, field, step, focus, slabs, its detector and angle."""
+        cone = cone_of(instrument)
+        return FluorescencePrepared(instrument, specimen, LitVoxels.of(instrument, specimen, cone.direction), cone)
+
+    def check_energy(self, energy: float) -> None:
+        """Raise an error or warn where the optic or the grid do not serve `energy` [eV]."""
+        self.voxels.check_energy(energy)
+
     def expose(self, frames: FrameTable) -> Exposure:
         """Expected photons (points, lines) that enter the detector's solid angle."""
-        rows, columns = indices_on(self.grid, frames)
-        photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
-        lit = [(energy, chosen, self._maps(energy)) for energy, chosen in by_energy(frames)]
-        known = _ordered([group for _, _, (found, _) in lit for group in found])
+        y, x = (np.asarray(frames[name], np.float64) for name in ("y", "x"))
+        photons = self._photons(frames)
+        lit = [(energy, chosen, self._emitted(energy)) for energy, chosen in by_energy(frames)]
+        known = _ordered([group for _, _, found in lit for group in found.groups])
         column_of = {label: column for column, label in enumerate(known)}
         expected = np.zeros((len(frames), len(known)))
         group_energy = np.tile([group.energy for group in known.values()], (len(frames), 1))
-        for _, chosen, (found, maps) in lit:
-            for group, picture in zip(found, maps, strict=True):
-                column = column_of[group.label]
-                expected[chosen, column] = photons[chosen] * picture[rows[chosen], columns[chosen]]
-                group_energy[chosen, column] = group.energy
-        return Exposure(expected, group_energy, (), frames, photons)
+        incident = photons.copy()
+        for energy, chosen, found in lit:
+            columns = np.array([column_of[group.label] for group in found.groups], np.int64)
+            expected[np.ix_(chosen, columns)] = photons[chosen, None] * found.at(y[chosen], x[chosen])
+            group_energy[np.ix_(chosen, columns)] = [group.energy for group in found.groups]
+            incident[chosen] *= 1 + self.voxels.focus.unfocused_share(energy)
+        return Exposure(expected, group_energy, (), frames, incident)
 
-    def measured(self) -> dict[str, str]:
-        """How light is followed: along straight rays, voxel by voxel."""
-        return {"interaction_model": f"straight rays through {self.voxels.inside.shape[1]} slabs, no diffraction"}
+    def measured(self) -> dict[str, Any]:
+        """How light is followed, along straight rays; the spot on the plane z = 0."""
+        lit, energy = self.voxels, self.instrument.energy
+        spots = len(lit.heights())
+        focus = "one spot" if spots == 1 else f"{spots} spots along the depth"
+        return {"interaction_model": f"straight rays through {lit.slabs} slabs, {focus}, no diffraction",
+                **lit.spot_numbers(energy)}  # fmt: skip
 
     def illuminate(self, frames: FrameTable) -> list[Illumination]:
-        """The spots of all points added up, one map per energy."""
-        rows, columns = indices_on(self.grid, frames)
-        photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
-        found = []
-        for energy, chosen in by_energy(frames):
-            landed = np.zeros(self.grid.shape)
-            np.add.at(landed, (rows[chosen], columns[chosen]), photons[chosen])
-            spread = ifft2(fft2(landed.astype(np.complex128)) * fft2(ifftshift(self._probe(energy)))).real
-            found.append(Illumination(energy, self.grid, np.maximum(spread, 0) / self.grid.pixel**2))
-        return found
+        """The spots of all points added up, one map per energy and part of the spot, as on the plane z = 0."""
+        return self.voxels.illuminate(frames, self._photons(frames))
+
+    def _photons(self, frames: FrameTable) -> FloatArray:
+        return focused_photons(self.voxels.focus.optic, self.instrument, frames)
 
     def truth(self) -> dict[str, Truth]:
         """On the scan grid: area density of every element [kg/m^2], photons of every family that reach the detector."""
@@ -88,7 +111,7 @@ class FluorescencePrepared:
         """Noise-free maps of every family ("line_Fe_K"), and all lines with the photons that they give in one map."""
         instrument = self.instrument
         exposure = self.expose(instrument.frames())
-        known = list(_ordered(self._maps(instrument.energy)[0]).values())
+        known = list(_ordered(self._emitted(instrument.energy).groups).values())
         families: dict[str, FloatArray] = {}
         shape = tuple(len(axis) for axis in axes)
         for group, column in zip(known, exposure.expected.T, strict=True):
@@ -100,28 +123,23 @@ class FluorescencePrepared:
         found["line_photons"] = Truth(exposure.expected.sum(axis=0), (axis,), "photon")
         return found
 
-    def _probe(self, energy: float) -> FloatArray:
-        return self.instrument.focus.probe(self.grid, energy)
+    def _emitted(self, energy: float) -> Emitted:
+        found: Emitted = self._recent.get(energy, lambda: self._convolved(energy))
+        return found
 
-    def _maps(self, energy: float) -> tuple[list[Group], list[FloatArray]]:
-        result: tuple[list[Group], list[FloatArray]] = self._recent.get(energy, lambda: self._convolved(energy))
-        return result
-
-    def _convolved(self, energy: float) -> tuple[list[Group], list[FloatArray]]:
-        """Photons of every group into the solid angle, per incident photon, with the spot at each pixel of the grid."""
-        found = groups(self.voxels.materials, energy, self.cone)
-        transfer = np.conj(fft2(ifftshift(self._probe(energy)).astype(np.complex128)))
-        beam = incoming(self.voxels, energy)
-        light = [escape(self.voxels, beam, group.energy, group.made) for group in found]
-        base = [float(values.min()) for values in light]  # what is uniform stays exact
-        spread: list[FloatArray] = []
-        for first, second in zip_longest(light[::2], light[1::2], fillvalue=np.zeros(self.grid.shape)):
-            # the spot is real, so one transform serves two maps
-            both = ifft2(fft2(first - first.min() + 1j * (second - second.min())) * transfer)
-            spread += [both.real, both.imag]
-        return found, [
-            self.cone.solid_angle * np.maximum(level + values, 0) for level, values in zip(base, spread, strict=False)
-        ]
+    def _convolved(self, energy: float) -> Emitted:
+        """Photons of every group into the solid angle, per photon in the focus, with the spot at each pixel."""
+        # materials may lie under the tails alone
+        materials = tuple(dict.fromkeys(m for _, voxels in self.voxels.lit(energy) for m in voxels.materials))
+        found = groups(materials, energy, self.cone)
+        maps: dict[Grid, list[FloatArray]] = {}
+        for part, voxels in self.voxels.lit(energy):
+            mine = [materials.index(m) for m in voxels.materials]
+            beam = incoming(voxels, energy)
+            light = [escape(voxels, beam, group.energy, group.made[mine]) for group in found]
+            here = [self.cone.solid_angle * values for values in part.gathered(light)]
+            maps[part.grid] = [a + b for a, b in zip(maps[part.grid], here, strict=True)] if part.grid in maps else here
+        return Emitted(found, maps)
 
 
 def _ordered(found: list[Group]) -> dict[str, Group]:

@@ -38,7 +38,7 @@ _MOST_PADDING = 4096
 class Voxels:
     """Metres of each material (materials, slabs, ny, nx) in a voxel, before it along the beam, after it on the way out.
 
-    direction: unit vector (3,) from the specimen to the detector.
+    direction: unit vector (3,) from the specimen to the detector. edges: of the slabs (slabs + 1,) along z [m].
     """
 
     materials: tuple[Material, ...]
@@ -46,6 +46,13 @@ class Voxels:
     before: Array
     after: Array
     direction: tuple[float, float, float]
+    edges: Array
+
+    def between(self, first: int, stop: int) -> Voxels:
+        """The slabs first .. stop - 1 of them, with the ways in and out that they have in the whole."""
+        some = slice(first, stop)
+        parts = (self.inside[:, some], self.before[:, some], self.after[:, some])
+        return Voxels(self.materials, *parts, self.direction, self.edges[first : stop + 1])
 
     def depth(self, metres: Array, energy: float) -> Array:
         """Optical depth (slabs, ny, nx) of some of these metres at `energy` [eV]."""
@@ -65,7 +72,7 @@ def sample(specimen: Specimen, grid: Grid, slabs: int, direction: tuple[float, f
     z0, z1 = specimen.z_range_on(padded)
     if not z1 > z0:
         empty = np.zeros((0, 0, *grid.shape))
-        return Voxels((), empty, empty, empty, direction)
+        return Voxels((), empty, empty, empty, direction, np.array([z0]))
     edges = np.linspace(z0, z1, slabs + 1)
     maps = [specimen.thickness(padded, float(a), float(b)) for a, b in pairwise(edges)]
     materials = tuple(m for m in specimen.materials if any(slab[m].any() for slab in maps))
@@ -74,7 +81,7 @@ def sample(specimen: Specimen, grid: Grid, slabs: int, direction: tuple[float, f
     after = np.array([exit_paths(part / spacing[0], spacing, direction)[:, rows, columns] for part in inside])
     inside = np.ascontiguousarray(inside[:, :, rows, columns])
     before = np.cumsum(inside, axis=1) - inside / 2
-    return Voxels(materials, inside, before, after.reshape(inside.shape), direction)
+    return Voxels(materials, inside, before, after.reshape(inside.shape), direction, edges)
 
 
 def exit_paths(fraction: Array, spacing: tuple[float, float, float], direction: tuple[float, float, float]) -> Array:

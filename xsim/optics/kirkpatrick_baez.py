@@ -76,15 +76,14 @@ class KirkpatrickBaez(Model):
         return np.asarray(amplitude / np.sqrt(np.sum(np.abs(amplitude) ** 2)))
 
     def probe_intensity(self, grid: Grid, energy: float, defocus: float = 0.0) -> FloatArray:
-        """Share of the light (ny, nx) in each pixel, source image included, integrated over pixels; sums to 1.
+        """Share of the light (ny, nx) in each pixel, source image included; sums to 1. Any pixel (`line_profile`).
 
-        Any pixel size; the tails that fall off the grid are folded into it.
+        The tails that fall off the grid are folded into it.
         """
-        along = []
-        for n, mirror in zip(grid.shape, (self.vertical, self.horizontal), strict=True):
-            spectrum = _collected(mirror, n, grid.pixel, energy, defocus)
-            line = fftshift(ifft2(spectrum[None, :], overwrite=True))[0].real
-            along.append(np.maximum(line, 0) / np.maximum(line, 0).sum())
+        along = [
+            line_profile(mirror, n, grid.pixel, energy, defocus)
+            for n, mirror in zip(grid.shape, (self.vertical, self.horizontal), strict=True)
+        ]
         return np.asarray(along[0][:, None] * along[1][None, :])
 
     def transfer(self, grid: Grid, energy: float, defocus: float = 0.0) -> NDArray[np.complex128]:
@@ -103,6 +102,20 @@ def reflectivity(delta: Any, beta: Any, angle: float, energy: Any, roughness: fl
     kz_inside = k * np.sqrt((1 - delta + 1j * beta) ** 2 - np.cos(angle) ** 2)
     amplitude = (kz - kz_inside) / (kz + kz_inside) * np.exp(-2 * kz * kz_inside * roughness**2)
     return np.abs(amplitude) ** 2
+
+
+def line_profile(mirror: Mirror, count: int, pixel: float, energy: float, defocus: float = 0.0) -> FloatArray:
+    """Share of the light (count,) in each pixel along the axis of `mirror`, source included, centred; sums to 1.
+
+    Where the pixel carries every fringe (lambda/4NA or finer) its own samples, which add up to all the light and widen
+    nothing; else integrated over pixels. The tails that fall beyond the line are folded into it.
+    """
+    if pixel <= wavelength(energy) / (4 * mirror.numerical_aperture):
+        spectrum = mirror.transfer(fftfreq(count, pixel), energy, defocus)
+    else:
+        spectrum = _collected(mirror, count, pixel, energy, defocus)
+    line = np.maximum(fftshift(ifft2(spectrum[None, :], overwrite=True))[0].real, 0)
+    return np.asarray(line / line.sum())
 
 
 def _check_pixel(grid: Grid, limit: float, what: str) -> None:
