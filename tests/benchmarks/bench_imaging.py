@@ -40,7 +40,7 @@ def works(pixel):
     rng = np.random.default_rng(0)
     wave = np.exp(1j * rng.random(grid.shape)).astype(np.complex64)
     radius = 2 * np.pi / float(wavelength(ENERGY)) * float(LENS.numerical_aperture(ENERGY))
-    shape = tuple(2 * n for n in Lattice(grid, radius).shape)
+    shape = Lattice(grid, radius).shape
     setting = Setting(grid, ENERGY, LENS, CONDENSER)
     modes = hopkins_modes(setting)
     print(f"  Hopkins: {len(modes.kernels)} modes, error {modes.error:.1e}")

@@ -1,47 +1,58 @@
 """Compiled passes of images in partially coherent light: one trip through memory each.
 
-A field is sampled on four interleaved lattices of M points a side (even and odd columns and rows of one of 2M): four
-transforms that stay in the cache, with few empty rows, instead of one of four times the size with most of them empty.
-Frequency k is added at index k mod M, so the zeroth order alone gives a field that is even to the last bit.
+A field of N_y x N_x samples is made from few frequencies: the rows that hold any are transformed a few at a time, cut
+into strips of columns, and each strip is transformed and squared while it lies in the cache. Strips lie one after the
+other in memory, because columns of a large picture touch a page for every row.
+Frequency k is added at index k mod N, so the zeroth order alone gives a field that is even to the last bit.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 from numba import njit
-from numpy.typing import NDArray
-
-
-def half_steps(first: int, count: int, points: int, dtype: Any) -> NDArray[Any]:
-    """Phase factors (count,) of a shift by half a sample of `points`, for frequencies first, first + 1 ..."""
-    return np.exp(1j * np.pi * np.arange(first, first + count) / points).astype(dtype)
 
 
 @njit(cache=True, nogil=True)
-def spread(light, pupil, corner, ramps, fields):  # type: ignore[no-untyped-def]
-    """fields (2, 2, M, M) = light * pupil (h, w), whose first frequency is `corner` (row, column), on four lattices.
-
-    ramps: `half_steps` along y and x. pupil may be boolean, real or complex.
-    """
-    fields[:] = 0
-    down, along = ramps
-    n = fields.shape[3]
-    m = fields.shape[2]
+def fill_lines(light, pupil, first, lines):  # type: ignore[no-untyped-def]
+    """lines (h, N) = light * pupil (h, w), whose first column is frequency `first`; pupil boolean, real or complex."""
+    n = lines.shape[1]
     for i in range(light.shape[0]):
-        row = (corner[0] + i) % m
-        start, column = 0, corner[1] % n
+        lines[i] = 0
+        start, place = 0, first % n
         while start < light.shape[1]:
-            stop = min(start + n - column, light.shape[1])
-            for j in range(start, stop):
-                value = light[i, j] * pupil[i, j]
-                fields[0, 0, row, column + j - start] += value
-                fields[0, 1, row, column + j - start] += value * along[j]
-                value *= down[i]
-                fields[1, 0, row, column + j - start] += value
-                fields[1, 1, row, column + j - start] += value * along[j]
-            start, column = stop, 0
+            stop = min(start + n - place, light.shape[1])
+            one, two, line = light[i, start:stop], pupil[i, start:stop], lines[i, place : place + stop - start]
+            for j in range(one.size):
+                line[j] += one[j] * two[j]
+            start, place = stop, 0
+
+
+@njit(cache=True, nogil=True)
+def cut_lines(lines, first, strips):  # type: ignore[no-untyped-def]
+    """strips (n, h, width), rows `first` onwards, = columns of lines (rows, N); the last strip may be cut short."""
+    width = strips.shape[2]
+    for s in range(strips.shape[0]):
+        count = min(width, lines.shape[1] - s * width)
+        for i in range(lines.shape[0]):
+            line, part = lines[i, s * width : s * width + count], strips[s, first + i]
+            for j in range(count):
+                part[j] = line[j]
+            part[count:] = 0
+
+
+@njit(cache=True, nogil=True)
+def fill_strip(part, first, strip):  # type: ignore[no-untyped-def]
+    """strip (N, width) = part (h, width), whose first row is frequency `first`; zero elsewhere."""
+    n, h = strip.shape[0], part.shape[0]
+    for i in range(h, n):
+        strip[(first + i) % n] = 0
+    for i in range(h):
+        line, row = strip[(first + i) % n], part[i]
+        if i < n:
+            for j in range(row.size):
+                line[j] = row[j]
+        else:
+            for j in range(row.size):
+                line[j] += row[j]
 
 
 @njit(cache=True, nogil=True)

@@ -1,9 +1,9 @@
 """The frequencies that pass a lens, and the coarse lattice on which its images are summed.
 
 A pupil of radius R [rad/m] about any tilt lets through at most B = 2R/step + 1 frequencies of the grid along each
-axis. Their squared field holds differences of two of them, so 2M >= 2B samples a side carry it without loss; the image
-is then interpolated to the grid by its finite Fourier series, also without loss. Where the grid itself has no more than
-2B samples, they are those of the grid (B > M is then allowed: a sample is right whatever lies between).
+axis. Their squared field holds differences of two of them, so N >= 2B - 1 samples a side carry it without loss; the
+image is then interpolated to the grid by its finite Fourier series, also without loss. Where the grid itself has no
+more samples than that, they are those of the grid (a sample is right whatever lies between).
 """
 
 from __future__ import annotations
@@ -25,19 +25,18 @@ _RIM = 1e-6
 
 
 def _points(steps: float, count: int) -> int:
-    """M for a pupil of `steps` radius on `count` pixels: half of those where that comes as close as it can."""
-    found = good_size(min(math.floor(2 * steps + 2 * _RIM) + 1, count))
-    return count // 2 if count % 2 == 0 and 2 * found >= count else found
+    """N for a pupil of `steps` radius on `count` pixels."""
+    return min(good_size(2 * math.floor(2 * steps + 2 * _RIM) + 1), count)
 
 
 class Lattice:
-    """Frequencies of `grid` within `radius` [rad/m] of a tilt; `shape` (M_y, M_x) of each of the four lattices."""
+    """Frequencies of `grid` within `radius` [rad/m] of a tilt; `shape` (N_y, N_x) of samples that carry an image."""
 
     def __init__(self, grid: Grid, radius: float):
         self.grid = grid
         self.radius = radius
         self.step = (2 * np.pi / (grid.shape[0] * grid.pixel), 2 * np.pi / (grid.shape[1] * grid.pixel))
-        self.shape = tuple(_points(radius / step, n) for step, n in zip(self.step, grid.shape, strict=True))
+        self.shape = (_points(radius / self.step[0], grid.shape[0]), _points(radius / self.step[1], grid.shape[1]))
 
     def around(self, tilt: tuple[float, float]) -> tuple[tuple[int, int], tuple[int, int]]:
         """First and last signed frequency along y and x of the pupil seen by light tilted by (qx, qy) [rad/m].
@@ -58,13 +57,11 @@ class Lattice:
         return qx[None, :], (np.arange(bottom, top + 1, dtype=np.float64) * self.step[0])[:, None]
 
     def spectrum(self, wave: NDArray[Any]) -> NDArray[Any]:
-        """Fourier coefficients (ny, nx) of `wave` times M_y M_x, zero frequency at (ny//2, nx//2).
-
-        Inverse transforms on M_y x M_x points then give fields of the size of the wave.
-        """
+        """Fourier coefficients (ny, nx) of `wave` in its own precision, zero frequency at (ny//2, nx//2)."""
         if tuple(wave.shape) != tuple(self.grid.shape):
             raise SamplingError("wave and grid differ in shape", value=tuple(wave.shape), allowed=str(self.grid.shape))
-        return np.asarray(fftshift(fft2(wave)) * wave.real.dtype.type(math.prod(self.shape) / wave.size))
+        found = fft2(np.asarray(wave, np.complex128), overwrite=wave.dtype != np.complex128)
+        return np.asarray(fftshift(np.multiply(found, 1 / wave.size, dtype=complex_of(wave), casting="same_kind")))
 
     def part(self, spectrum: NDArray[Any], box: tuple[tuple[int, int], tuple[int, int]]) -> NDArray[Any]:
         """The box (h, w) of a spectrum whose zero frequency is in the middle."""
@@ -72,20 +69,18 @@ class Lattice:
         (bottom, top), (left, right) = box
         return spectrum[bottom + middle_y : top + 1 + middle_y, left + middle_x : right + 1 + middle_x]
 
-    def enlarge(self, lattices: NDArray[Any]) -> FloatArray:
-        """The image (ny, nx) on the grid, from its samples (2, 2, M_y, M_x) on the four lattices."""
-        rows, columns = self.shape
-        image = np.ascontiguousarray(lattices.transpose(2, 0, 3, 1), np.float64).reshape(2 * rows, 2 * columns)
+    def enlarge(self, image: FloatArray) -> FloatArray:
+        """The image (ny, nx) on the grid, from its samples (N_y, N_x)."""
         if image.shape == tuple(self.grid.shape):
             return image
         coarse = fft2(image) / image.size
         found = np.zeros(self.grid.shape, np.complex128)
-        index = [np.arange(-m, m) for m in self.shape]
-        here = coarse[index[0][:, None], index[1][None, :]]
-        there = [i % n for i, n in zip(index, self.grid.shape, strict=True)]
-        if all(len(i) <= n for i, n in zip(index, self.grid.shape, strict=True)):
-            found[there[0][:, None], there[1][None, :]] = here
-        else:  # more of them than the grid has: samples of the same series
-            np.add.at(found, (there[0][:, None], there[1][None, :]), here)
+        index = [np.arange(-(n // 2), (n + 1) // 2) for n in self.shape]
+        found[index[0][:, None], index[1][None, :]] = coarse[index[0][:, None], index[1][None, :]]
         fine = ifft2(found, overwrite=True).real * found.size
         return np.asarray(np.maximum(fine, 0.0))  # rounding may dip below zero in the dark
+
+
+def complex_of(wave: NDArray[Any]) -> Any:
+    """The complex type of the precision of `wave`; double for integers."""
+    return np.complex64 if wave.dtype in (np.float32, np.complex64) else np.complex128

@@ -18,6 +18,7 @@ a scalar, shift-invariant lens. Reference: Born & Wolf, Principles of Optics, ch
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from pydantic import Field
 
 from xsim.constants import wavelength
 from xsim.model import Model
+from xsim.optics._pupil_passes import seidel
 from xsim.units import Angle
 
 FloatArray = NDArray[np.float64]
@@ -47,16 +49,20 @@ class Aberrations(Model):
         """Whether there is any aberration."""
         return bool(self.spherical or self.astigmatism or self.coma)
 
+    def coefficients(self) -> tuple[float, float, float, float, float]:
+        """Spherical, astigmatism along x and at 45 deg, coma along x and y, as `seidel` takes them [rad]."""
+        twofold, tilt = 2 * self.astigmatism_angle, self.coma_angle
+        return (
+            2 * math.pi * self.spherical,
+            2 * math.pi * self.astigmatism * math.cos(twofold),
+            2 * math.pi * self.astigmatism * math.sin(twofold),
+            2 * math.pi * self.coma * math.cos(tilt),
+            2 * math.pi * self.coma * math.sin(tilt),
+        )
+
     def phase(self, px: Any, py: Any) -> FloatArray:
         """Phase 2 pi W [rad] at pupil coordinates px, py (broadcast together), 1 at the rim."""
-        rho2 = px * px + py * py
-        waves = self.spherical * rho2 * rho2
-        if self.astigmatism:
-            c, s = np.cos(2 * self.astigmatism_angle), np.sin(2 * self.astigmatism_angle)
-            waves = waves + self.astigmatism * ((px * px - py * py) * c + 2 * px * py * s)
-        if self.coma:
-            waves = waves + self.coma * rho2 * (px * np.cos(self.coma_angle) + py * np.sin(self.coma_angle))
-        return np.asarray(2 * np.pi * waves, np.float64)
+        return np.asarray(seidel.py_func(px, py, *self.coefficients()), np.float64)
 
     def gradient(self, px: Any, py: Any) -> tuple[FloatArray, FloatArray]:
         """dW/dpx and dW/dpy [waves]: where rays go, in units of -lambda/NA."""

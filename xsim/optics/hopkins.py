@@ -27,11 +27,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.errors import RangeError
+from xsim.optics._field_sum import FieldSum, joined, sum_in_threads
 from xsim.optics._lattice import Lattice
 from xsim.optics._mode_passes import add_products, gram, orthonormalise, product
 from xsim.optics._sample_objects import sample_objects
 from xsim.optics.condenser import Condenser
-from xsim.optics.imaging import Objective, add_fields, complex_of, image_lattice, sum_in_threads
+from xsim.optics.imaging import Objective, image_lattice
 from xsim.optics.source_modes import hermitian_modes
 from xsim.threads import share, spans
 from xsim.waves.fft import good_size, ifft2
@@ -79,14 +80,17 @@ class Modes:
     def image(self, wave: NDArray[Any]) -> FloatArray:
         """Image intensity (ny, nx) of an exit wave (ny, nx), relative to the incident light, as by Abbe's sum."""
         lattice, corner = self.lattice, (self.box[0][0], self.box[1][0])
-        light = lattice.part(lattice.spectrum(np.asarray(wave, np.complex128)).astype(complex_of(wave)), self.box)
+        light = lattice.part(lattice.spectrum(wave), self.box)
 
         def images(first: int, last: int) -> NDArray[Any]:
-            return add_fields(((light, kernel, corner, 1.0) for kernel in self.kernels[first:last]), lattice)
+            fields = FieldSum(lattice.shape, light.dtype)
+            for kernel in self.kernels[first:last]:
+                fields.add(light, kernel, corner, 1.0)
+            return fields.strips
 
         blocks = spans(len(self.kernels), _BLOCK)
-        total = sum_in_threads([partial(images, *block) for block in blocks])
-        rest = float(np.sum(self.missing * np.abs(light) ** 2, dtype=np.float64)) / math.prod(lattice.shape) ** 2
+        total = joined(sum_in_threads([partial(images, *block) for block in blocks]), lattice.shape)
+        rest = float(np.sum(self.missing * np.abs(light) ** 2, dtype=np.float64))
         return lattice.enlarge(total + rest)
 
 

@@ -11,7 +11,9 @@ carries |.|^2 without loss and interpolated once, also exactly. Reference: Hopki
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,19 +21,16 @@ from numpy.typing import NDArray
 
 from xsim.constants import wavelength, wavenumber
 from xsim.errors import SamplingError
-from xsim.optics._image_passes import add_squares, half_steps, spread
+from xsim.optics._field_sum import FieldSum, joined, sum_in_threads
 from xsim.optics._lattice import Lattice
 from xsim.optics.pupil import check_reach
-from xsim.threads import share, spans, thread_count, use_threads
-from xsim.waves.fft import ifft2
 from xsim.waves.grid import Grid
 
 FloatArray = NDArray[np.float64]
-#: light and pupil (h, w) on some frequencies, the first of these (row, column), and the weight of the squared field
-Passing = tuple[NDArray[Any], NDArray[Any], tuple[int, int], float]
 
-#: source points added up by one thread before their sum joins the others; fixed, so that no result depends on threads
-_BLOCK = 8
+#: source points added up in the waves' own precision before their sum joins the others; and these sums come in a
+#: multiple of this number, so that threads have equal work (fixed, so that no result depends on threads)
+_BLOCK, _SHARES = 8, 4
 
 
 class Objective(Protocol):
@@ -41,8 +40,10 @@ class Objective(Protocol):
         """Radius of the pupil over k."""
         ...
 
-    def pupil_at(self, qx: Any, qy: Any, energy: float, defocus: float = 0.0) -> NDArray[Any]:
-        """Complex transmission of the pupil at transverse wave vectors [rad/m]."""
+    def pupil_at(
+        self, qx: Any, qy: Any, energy: float, defocus: float = 0.0, dtype: Any = np.complex128
+    ) -> NDArray[Any]:
+        """Transmission of the pupil at transverse wave vectors [rad/m], complex of type `dtype`, or boolean."""
         ...
 
     def blur(self, energy: float, defocus: float = 0.0) -> float:
@@ -81,26 +82,40 @@ def abbe_image(
     for photons. Raises SamplingError if the grid cannot carry the image.
     """
     lattice = image_lattice(grid, energy, objective, directions, defocus)
-    radius = lattice.radius
-    tilts = [(radius * float(x), radius * float(y)) for x, y in directions]
-    blocks = spans(len(tilts), _BLOCK)
-
-    def passing(span: tuple[int, int], light: Callable[[tuple[float, float]], NDArray[Any]]) -> Iterator[Passing]:
-        for tilt, weight in zip(tilts[slice(*span)], weights[slice(*span)], strict=True):
-            box = lattice.around(tilt)
-            qx, qy = lattice.vectors(box)
-            pupil = objective.pupil_at(qx + tilt[0], qy + tilt[1], energy, defocus)
-            yield lattice.part(light(tilt), box), pupil, (box[0][0], box[1][0]), float(weight)
+    tilts = [(lattice.radius * float(x), lattice.radius * float(y)) for x, y in directions]
 
     if callable(wave):
         behind = wave
-        total = np.zeros((2, 2, *lattice.shape))
-        for block in blocks:
-            total += add_fields(passing(block, lambda tilt: lattice.spectrum(_complex(behind(tilt)))), lattice)
-        return lattice.enlarge(total)
-    seen = lattice.spectrum(np.asarray(wave, np.complex128)).astype(complex_of(wave))
-    jobs = [lambda block=block: add_fields(passing(block, lambda tilt: seen), lattice) for block in blocks]
-    return lattice.enlarge(sum_in_threads(jobs))
+
+        def seen(tilt: tuple[float, float]) -> NDArray[Any]:
+            return lattice.spectrum(behind(tilt))
+    else:
+        light = lattice.spectrum(wave)
+
+        def seen(tilt: tuple[float, float]) -> NDArray[Any]:
+            return light
+
+    def block(start: int, stop: int) -> NDArray[Any]:
+        fields = None
+        for tilt, weight in zip(tilts[start:stop], weights[start:stop], strict=True):
+            spectrum = seen(tilt)
+            fields = fields or FieldSum(lattice.shape, spectrum.dtype)
+            box = lattice.around(tilt)
+            qx, qy = lattice.vectors(box)
+            pupil = objective.pupil_at(qx + tilt[0], qy + tilt[1], energy, defocus, spectrum.dtype)
+            fields.add(lattice.part(spectrum, box), pupil, (box[0][0], box[1][0]), float(weight))
+        return np.asarray(fields and fields.strips)
+
+    jobs = [partial(block, *span) for span in _even(len(tilts))]
+    # the waves behind a thick specimen, and their images, keep all threads busy one after the other
+    total = sum(job().astype(np.float64) for job in jobs) if callable(wave) else sum_in_threads(jobs)
+    return lattice.enlarge(joined(np.asarray(total), lattice.shape))
+
+
+def _even(count: int) -> list[tuple[int, int]]:
+    """`count` source points cut into a multiple of _SHARES blocks that differ by one point at most."""
+    blocks = min(count, math.ceil(count / (_BLOCK * _SHARES)) * _SHARES)
+    return [(i * count // blocks, (i + 1) * count // blocks) for i in range(blocks)]
 
 
 def image_lattice(grid: Grid, energy: float, objective: Objective, directions: FloatArray, defocus: float) -> Lattice:
@@ -109,46 +124,3 @@ def image_lattice(grid: Grid, energy: float, objective: Objective, directions: F
     check_image(grid, energy, numerical_aperture, float(np.max(np.hypot(directions[:, 0], directions[:, 1]))))
     check_reach(grid, objective.blur(energy, defocus))
     return Lattice(grid, wavenumber(energy) * numerical_aperture)
-
-
-def complex_of(wave: NDArray[Any]) -> Any:
-    """The complex type of the precision of `wave`; double for integers."""
-    return np.complex64 if wave.dtype in (np.float32, np.complex64) else np.complex128
-
-
-def _complex(wave: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(wave).astype(complex_of(wave), copy=False)
-
-
-def sum_in_threads(jobs: Sequence[Callable[[], NDArray[Any]]]) -> FloatArray:
-    """Sum of what all jobs return, always in their order, with as many at a time as there are threads."""
-    total: Any = None
-    threads = thread_count()
-    for start, stop in spans(len(jobs), threads):
-        found: dict[int, NDArray[Any]] = {}
-
-        def task(index: int, found: dict[int, NDArray[Any]] = found) -> None:
-            with use_threads(1):
-                found[index] = jobs[index]()
-
-        share(task, [(index,) for index in range(start, stop)], threads)
-        for index in range(start, stop):
-            total = found[index].astype(np.float64) if total is None else np.add(total, found[index], out=total)
-    return np.asarray(total)
-
-
-def add_fields(parts: Iterable[Passing], lattice: Lattice) -> NDArray[Any]:
-    """Squared fields, weighted and added, on the four lattices (2, 2, M_y, M_x), in the precision of the light."""
-    fields: Any = None
-    for light, pupil, corner, weight in parts:
-        if fields is None:
-            fields = np.empty((2, 2, *lattice.shape), light.dtype)
-            total = np.zeros(fields.shape, fields.real.dtype)
-        ramps = tuple(
-            half_steps(first, count, points, fields.dtype)
-            for first, count, points in zip(corner, light.shape, lattice.shape, strict=True)
-        )
-        spread(light, pupil, corner, ramps, fields)
-        fields = ifft2(fields, overwrite=True)
-        add_squares(fields, total.dtype.type(weight), total)
-    return total

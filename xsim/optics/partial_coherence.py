@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.errors import RangeError, ValidityWarning
+from xsim.optics._lattice import complex_of
 from xsim.optics.hopkins import MOST_POINTS, Setting, hopkins_modes
-from xsim.optics.imaging import abbe_image, complex_of
+from xsim.optics.imaging import abbe_image
 
 #: what a scenario may ask for
 Method = Literal["auto", "abbe", "hopkins"]
@@ -62,4 +63,4 @@ def partially_coherent_image(
 
 
 def _many(setting: Setting, points: int) -> bool:
-    return points <= MOST_POINTS and points * 4 * math.prod(setting.lattice().shape) >= _WORTH_MODES
+    return points <= MOST_POINTS and points * math.prod(setting.lattice().shape) >= _WORTH_MODES

@@ -32,10 +32,9 @@ from xsim.constants import wavenumber
 from xsim.errors import RangeError
 from xsim.model import Model
 from xsim.optics._material import find_material
+from xsim.optics._pupil_passes import turn_ring
 from xsim.optics.imaging import Objective
 from xsim.units import Angle, Density, PositiveLength
-
-FloatArray = NDArray[np.float64]
 
 
 class PhaseRing(Model):
@@ -104,19 +103,18 @@ class RingedLens:
         """The objective's own."""
         return self.lens.numerical_aperture(energy)
 
-    def pupil_at(self, qx: Any, qy: Any, energy: float, defocus: float = 0.0) -> NDArray[Any]:
+    def pupil_at(
+        self, qx: Any, qy: Any, energy: float, defocus: float = 0.0, dtype: Any = np.complex128
+    ) -> NDArray[Any]:
         """The objective's pupil at transverse wave vectors [rad/m], times the ring's factor where the ring is."""
-        return np.where(self._covered(qx, qy, energy), self.ring.factor(energy), 1.0) * self.lens.pupil_at(
-            qx, qy, energy, defocus
+        aperture = float(wavenumber(energy)) * float(self.lens.numerical_aperture(energy))
+        # light on the ring's rim passes through it whatever the rounding
+        inner, outer = (
+            (r or 0.0) * aperture * (1 + s * 1e-9) for r, s in ((self.ring.inner, -1), (self.ring.outer, 1))
         )
+        pupil = self.lens.pupil_at(qx, qy, energy, defocus, dtype).astype(dtype, copy=False)
+        return turn_ring(pupil, qx, qy, (inner**2, outer**2), self.ring.factor(energy))
 
     def blur(self, energy: float, defocus: float = 0.0) -> float:
         """The objective's own."""
         return self.lens.blur(energy, defocus)
-
-    def _covered(self, qx: Any, qy: Any, energy: float) -> NDArray[np.bool_]:
-        aperture = float(wavenumber(energy)) * float(self.lens.numerical_aperture(energy))
-        q = np.hypot(qx, qy)
-        inner, outer = (self.ring.inner or 0.0) * aperture, (self.ring.outer or 0.0) * aperture
-        # light on the ring's rim passes through it whatever the rounding
-        return np.asarray((q <= outer * (1 + 1e-9)) & (q >= inner * (1 - 1e-9)))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from xsim.constants import wavelength, wavenumber
 from xsim.errors import SamplingError
-from xsim.optics._unit_circle import unit_circle
+from xsim.optics._pupil_passes import open_pupil, phased_pupil
 from xsim.optics.aberrations import Aberrations, ray_reach
 from xsim.waves.fft import fftshift, ifft2
 from xsim.waves.grid import Grid
@@ -86,34 +86,31 @@ def annulus(grid: Grid, energy: float, lens: Lens, *, defocus: float = 0.0, soft
     outer = wavenumber(energy) * lens.numerical_aperture
     q2 = qx**2 + qy**2
     modulus = _disk(q2, outer, grid) - (_disk(q2, outer * lens.stop, grid) if lens.stop > 0 else 0.0)
-    return np.asarray(modulus * _phase_factor(qx, qy, energy, lens, defocus))
+    return np.asarray(modulus * _phased(qx, qy, energy, lens, defocus, (0.0, np.inf)))
 
 
-def annulus_at(qx: Any, qy: Any, energy: float, lens: Lens, defocus: float = 0.0) -> NDArray[Any]:
+def annulus_at(
+    qx: Any, qy: Any, energy: float, lens: Lens, defocus: float = 0.0, dtype: Any = np.complex128
+) -> NDArray[Any]:
     """Pupil of `lens` with sharp edges at transverse wave vectors qx, qy [rad/m] (broadcast together).
 
-    Complex, or boolean where it does nothing but open and shut.
+    Complex of type `dtype`, or boolean where it does nothing but open and shut.
     """
     outer = wavenumber(energy) * lens.numerical_aperture
-    q2 = qx**2 + qy**2
-    inside = q2 <= outer**2 * (1 + 1e-12)  # a frequency on the rim itself is let in whatever the rounding
-    if lens.stop > 0:
-        inside &= q2 >= (outer * lens.stop) ** 2
+    # a frequency on the rim itself is let in whatever the rounding
+    limits = ((outer * lens.stop) ** 2, outer**2 * (1 + 1e-12))
     if defocus == 0 and not lens.aberrations:
-        return np.asarray(inside)
-    return np.asarray(inside * _phase_factor(qx, qy, energy, lens, defocus))
+        return open_pupil(qx, qy, limits)
+    return _phased(qx, qy, energy, lens, defocus, limits, dtype)
 
 
-def _phase_factor(qx: Any, qy: Any, energy: float, lens: Lens, defocus: float) -> ComplexArray:
-    """exp i of the phase of free flight over `defocus`, and of the aberrations."""
-    q2, k = qx**2 + qy**2, wavenumber(energy)
-    phase = np.zeros(q2.shape)
-    if defocus != 0:
-        phase = -defocus * q2 / (np.sqrt(np.maximum(k * k - q2, 0.0)) + k)
-    if lens.aberrations:
-        radius = k * lens.numerical_aperture
-        phase = phase + lens.aberrations.phase(qx / radius, qy / radius)
-    return unit_circle(phase)
+def _phased(
+    qx: Any, qy: Any, energy: float, lens: Lens, defocus: float, limits: tuple[float, float], dtype: Any = np.complex128
+) -> NDArray[Any]:
+    """exp i of the phase of free flight over `defocus`, and of the aberrations; 0 beyond `limits` of |q|^2."""
+    k = float(wavenumber(energy))
+    waves = (k * lens.numerical_aperture, *lens.aberrations.coefficients())
+    return phased_pupil(qx, qy, limits, (k, float(defocus)), waves, dtype)
 
 
 def focus(grid: Grid, energy: float, lens: Lens, defocus: float = 0.0) -> ComplexArray:

@@ -124,12 +124,14 @@ class ZonePlate(Model):
         """
         return np.asarray(annulus(grid, energy, self.lens(energy), defocus=defocus), np.complex128)
 
-    def pupil_at(self, qx: Any, qy: Any, energy: float, defocus: float = 0.0) -> NDArray[Any]:
+    def pupil_at(
+        self, qx: Any, qy: Any, energy: float, defocus: float = 0.0, dtype: Any = np.complex128
+    ) -> NDArray[Any]:
         """The pupil at any transverse wave vectors qx, qy [rad/m], as `imaging.abbe_image` wants it.
 
-        Complex, or boolean if it has neither defocus nor aberrations.
+        Complex of type `dtype`, or boolean if it has neither defocus nor aberrations.
         """
-        return annulus_at(qx, qy, energy, self.lens(energy), defocus)
+        return annulus_at(qx, qy, energy, self.lens(energy), defocus, dtype)
 
     def probe(self, grid: Grid, energy: float, defocus: float = 0.0) -> NDArray[np.complex128]:
         """Focused amplitude (ny, nx) centred on pixel (ny//2, nx//2), its squares summing to 1, first order alone.
