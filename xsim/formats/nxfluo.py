@@ -24,7 +24,7 @@ class NXfluo:
 
     kind = "nxfluo"
     suffix = ".nxs"
-    techniques: tuple[str, ...] = ("fluorescence",)
+    techniques: tuple[str, ...] = ("fluorescence", "microprobe")
 
     def accepts(self, measurement: Measurement) -> str:
         """Why this measurement cannot be written so; empty if it can."""

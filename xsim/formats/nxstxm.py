@@ -28,7 +28,7 @@ class NXstxm:
 
     kind = "nxstxm"
     suffix = ".nxs"
-    techniques: tuple[str, ...] = ("stxm",)
+    techniques: tuple[str, ...] = ("stxm", "microprobe")
 
     def accepts(self, measurement: Measurement) -> str:
         """Why this measurement cannot be written so; empty if it can."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from typing import Any
 
@@ -53,17 +53,21 @@ class LitVoxels:
     _spots: Recent = attribute(default_factory=lambda: Recent(8))
 
     @staticmethod
-    def of(instrument: Any, specimen: Specimen, direction: tuple[float, float, float]) -> LitVoxels:
-        """Cut the specimen into voxels for the instrument's own energy. Raises SamplingError, RangeError; may warn."""
+    def without_voxels(instrument: Any, specimen: Specimen) -> LitVoxels:
+        """The spot of `instrument` alone, on grids that hold it. Raises SamplingError, RangeError; may warn."""
         focus, energy = instrument.focus, instrument.energy
         points = raster_grid(instrument.field, instrument.step)
         field = points.extent[1], points.extent[0]
-        low, high = specimen.z_range
-        layout = focus.layout(field, instrument.step, energy, (low, high))
+        layout = focus.layout(field, instrument.step, energy, specimen.z_range)
         focus.check(layout, energy)
-        depth = focus.depth(energy)
-        slabs = instrument.slabs or slab_count(specimen, layout.near, energy, direction, depth)
-        made = LitVoxels(specimen, focus, field, layout, slabs, depth, direction)
+        return LitVoxels(specimen, focus, field, layout, 1, focus.depth(energy), (0.0, 0.0, 1.0))
+
+    @staticmethod
+    def of(instrument: Any, specimen: Specimen, direction: tuple[float, float, float]) -> LitVoxels:
+        """Cut the specimen into voxels for the instrument's own energy. Raises SamplingError, RangeError; may warn."""
+        empty, energy = LitVoxels.without_voxels(instrument, specimen), instrument.energy
+        slabs = instrument.slabs or slab_count(specimen, empty.layout.near, energy, direction, empty.depth)
+        made = replace(empty, slabs=slabs, direction=direction, kept={})
         made.check_depth()
         for grid in {part.grid for height in made.heights() for part in made.spot(energy, height)}:
             made.kept[grid] = made.voxels(grid)

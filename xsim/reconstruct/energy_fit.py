@@ -35,7 +35,7 @@ class EnergyFit(Model):
     """
 
     kind: Literal["energy_fit"] = "energy_fit"
-    techniques: ClassVar[tuple[str, ...]] = ("absorption", "stxm", "full_field")
+    techniques: ClassVar[tuple[str, ...]] = ("absorption", "stxm", "full_field", "microprobe")
     materials: tuple[str, ...] = ()
     constant: bool = False
 
@@ -43,6 +43,8 @@ class EnergyFit(Model):
         """Why it cannot reconstruct this measurement; empty if it can."""
         if any(axis.name == "segment" for axis in measurement.axes):
             return "its detector is segmented: a part of the light is no measure of the density; use dpc"
+        if any(axis.name == "emission" for axis in measurement.axes):
+            return "its frames are fluorescence spectra; use line_sum"
         if any(axis.unit == "rad" for axis in measurement.frames.axes):
             return "it is a tilt series"
         energies = len(np.unique(np.asarray(measurement.frames["energy"])))

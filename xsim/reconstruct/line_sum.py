@@ -48,7 +48,7 @@ class LineSum(Model):
     """Element maps. elements: whose lines are counted (found if empty); width: of a window [eV]; most: maps found."""
 
     kind: Literal["line_sum"] = "line_sum"
-    techniques: ClassVar[tuple[str, ...]] = ("fluorescence",)
+    techniques: ClassVar[tuple[str, ...]] = ("fluorescence", "microprobe")
     elements: tuple[str, ...] = ()
     width: Energy = 260.0
     most: Annotated[int, Field(ge=1, le=50)] = 6

@@ -35,6 +35,7 @@ def rows_of(measurement: Measurement) -> Rows:
     """The panels that show a measurement."""
     special: dict[str, Callable[[Measurement], Rows]] = {
         "fluorescence": fluorescence_view,
+        "microprobe": fluorescence_view,
         "absorption": absorption_view,
         "saxs": saxs_view,
         "ptychography": diffraction_view,

@@ -1,0 +1,94 @@
+"""The mirror microprobe: a focus that stays over a decade of energy, flux as the mirrors reflect, both signals."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from xsim.constants import wavelength
+from xsim.detectors.photon_counter import PhotonCounter
+from xsim.errors import ValidityWarning, XsimWarning
+from xsim.exposure import FrameTable
+from xsim.instruments.fluorescence import Fluorescence
+from xsim.instruments.microprobe import Microprobe
+from xsim.matter.library import find
+from xsim.scans.energies import Energies
+from xsim.specimen.specimen import Specimen
+
+PAIR = {"horizontal": {"source_size": "5 um"}, "vertical": {"source_size": "5 um"}}
+FILM = Specimen.from_table({"extent": ["1 um", "1 um"], "layers": [{"material": "hematite", "thickness": "50 nm"}]})
+
+
+def test_fluorescence_is_that_of_the_fluorescence_microscope_with_the_same_mirrors():
+    settings = {"field": ("300 nm", "300 nm"), "step": "100 nm", "mirrors": PAIR}
+    found = [one.prepare(FILM).expose(one.frames()) for one in (Microprobe(**settings), Fluorescence(**settings))]
+    assert np.array_equal(found[0].expected, found[1].expected)
+    assert np.array_equal(found[0].incident, found[1].incident)
+
+
+def test_the_focus_stays_and_shrinks_as_the_wavelength_until_the_source_limits_it():
+    """Over a decade at one setting: the peak of the spot is that of sinc^2 with the source's image, at every energy."""
+    one = Microprobe(energy="30 keV", field=("200 nm", "200 nm"), step="100 nm", mirrors={
+        **{axis: {"source_size": "10 um", "angle": "2 mrad"} for axis in ("horizontal", "vertical")}})  # fmt: skip
+    lit = one.prepare(FILM).voxels
+    areas = {}
+    for energy in (3e3, 10e3, 30e3):
+        parts = lit.spot(energy, 0)
+        assert sum(part.share for part in parts) == pytest.approx(1, rel=1e-9)
+        areas[energy] = 1 / (parts[0].kernel.max() / parts[0].grid.pixel ** 2)
+        mirror = one.mirrors.horizontal
+        # the line's peak: integral of (1 - |v|/2) times the Gaussian of the source over the band, by quadrature
+        q = np.linspace(-2, 2, 4001) * 2 * np.pi / wavelength(energy) * mirror.numerical_aperture
+        peak = np.trapezoid(np.abs(mirror.transfer(q, energy)), q) / (2 * np.pi)
+        assert areas[energy] == pytest.approx(1 / peak**2, rel=0.01)
+    assert areas[3e3] / areas[10e3] == pytest.approx((10 / 3) ** 2, rel=0.15)
+    assert areas[10e3] / areas[30e3] < 7  # 9 without the source
+
+
+def test_transmission_of_a_film_is_lambert_beer_and_follows_the_mirrors():
+    one = Microprobe(signal="transmission", energy="7.2 keV", field=("200 nm", "200 nm"), step="100 nm", mirrors=PAIR)
+    assert isinstance(one.detector, PhotonCounter)
+    energies = np.array([7.0e3, 7.2e3, 7.0e3, 7.2e3])
+    found = one.prepare(FILM).expose(one.frames().with_columns(energy=energies))
+    mu = np.array([float(find("hematite").optics(e).mu_total) for e in energies])
+    assert found.expected[:, 0] / found.incident == pytest.approx(np.exp(-mu * 50e-9), rel=1e-9)
+    share = float(one.mirrors.reflectivity(7e3) / one.mirrors.reflectivity(7.2e3))
+    assert found.incident[0] / found.incident[1] == pytest.approx(share)
+
+
+def test_a_spectrum_by_fluorescence_yield_follows_the_absorption_at_one_point():
+    one = Microprobe(energy="7.2 keV", field=("100 nm", "100 nm"), step="100 nm", mirrors=PAIR)
+    scanned = Energies(values=("7.05 keV", "7.10 keV", "7.13 keV", "7.15 keV", "7.2 keV")).apply(one)
+    frames: FrameTable = scanned.frames()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", XsimWarning)
+        found = scanned.prepare(FILM).expose(frames)
+    iron = (found.group_energy > 6300) & (found.group_energy < 7100)
+    signal = (found.expected * iron).sum(axis=1) / found.incident
+    iron_edge = np.asarray(find("hematite").optics(np.asarray(frames["energy"])).mu_photo)
+    rise = iron_edge - iron_edge[0] * (np.asarray(frames["energy"]) / 7.05e3) ** -2.8
+    assert signal[:2].max() < 0.02 * signal[-1]
+    assert signal[2:] / signal[-1] == pytest.approx(rise[2:] / rise[-1], rel=0.02)
+
+
+def test_mirrors_beyond_their_cut_off_warn_with_the_energy_up_to_which_they_serve():
+    one = Microprobe(energy="30 keV", field=("200 nm", "200 nm"), step="100 nm")
+    with pytest.warns(ValidityWarning, match=r"rhodium reflects 0\.00\d+ of 30000 eV.*up to 2\.\d+e\+04 eV"):
+        one.prepare(FILM)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"signal": "fluorescence", "detector": {"kind": "photon_counter"}},
+        {"signal": "transmission", "detector": "sdd_50mm2"},
+        {"signal": "phase"},
+        {"zone_plate": {}},
+    ],
+)
+def test_wrong_settings_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        Microprobe(**wrong)
