@@ -103,3 +103,18 @@ def counted(
 
     over_frames(work, len(index))
     return out.reshape(photons.shape)
+
+
+def live_times(recorded: Any, gates: Any, tau: float, paralysable: bool) -> NDArray[np.float64]:
+    """Live times [s] that a counter states: T - N tau, or T exp(-x) with x from its own rate, N tau = T x exp(-x).
+
+    recorded: N in the gates T [s] (broadcast). Recorded counts over live time is the true rate. Beyond x = 1, where
+    a paralysable counter counts less the more there is, no x can be told from N: the one below 1 is taken.
+    """
+    from scipy.special import lambertw
+
+    busy = np.asarray(recorded, np.float64) * tau / gates
+    if not paralysable:
+        return np.asarray(gates * np.maximum(1 - busy, 0))
+    x = -np.real(lambertw(-np.minimum(busy, (1 - 1e-12) * np.exp(-1.0))))  # not a number at the branch itself
+    return np.asarray(gates * np.exp(-x))

@@ -1,7 +1,8 @@
 """Absorbing sensors behind windows: the chance that a photon is detected, from the optical constants.
 
-efficiency = prod_windows exp(-mu t) x (1 - exp(-mu t)) mu_photo / mu over the sensor, mu the total attenuation. Holds
-at normal incidence; a photon scattered in the sensor counts as lost, so it is a lower bound where scattering is strong.
+efficiency = prod_windows (1 - c + c exp(-mu t)) x (1 - exp(-mu t)) mu_photo / mu over the sensor, mu total attenuation,
+c the share of the window that a layer covers (the bars of a supporting grid; else 1). Holds at normal incidence; a
+photon scattered in the sensor counts as lost, so it is a lower bound where scattering is strong.
 """
 
 from __future__ import annotations
@@ -26,16 +27,31 @@ def find_material(name: str, density: float | None) -> Any:
 
 
 class Absorber(Model):
-    """A layer of `material` (a name from the library, or a formula with `density`) of `thickness`."""
+    """A layer of `material` (a name from the library, or a formula with `density`) of `thickness`.
+
+    coverage: the share of the area that it covers, 1 but for the bars of a grid.
+    """
 
     material: str
     thickness: PositiveLength
     density: Density | None = None
+    coverage: float = 1.0
+
+    @field_validator("coverage")
+    @classmethod
+    def _share(cls, value: float) -> float:
+        if not 0 <= value <= 1:
+            raise RangeError("coverage", value=value, allowed="0 .. 1")
+        return value
 
     @model_validator(mode="after")
     def _known(self) -> Absorber:
         find_material(self.material, self.density)
         return self
+
+    def transmission(self, energy: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Share of photons of `energy` [eV] that pass, same shape."""
+        return np.asarray(1 - self.coverage + self.coverage * np.exp(-self.optical_depth(energy)[0]))
 
     def optical_depth(self, energy: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Total and photoelectric optical depth (same shape as `energy` [eV])."""
@@ -60,8 +76,10 @@ class Sensor(Model):
         """Chance of detection of photons of `energy` [eV], same shape."""
         layer = Absorber.model_construct(material=self.material, thickness=self.thickness, density=self.density)
         total, photo = layer.optical_depth(energy)
-        passed = sum((window.optical_depth(energy)[0] for window in self.windows), np.zeros(np.shape(energy)))
-        return np.asarray(np.exp(-passed) * -np.expm1(-total) * photo / total)
+        passed = np.ones(np.shape(energy))
+        for window in self.windows:
+            passed = passed * window.transmission(energy)
+        return np.asarray(passed * -np.expm1(-total) * photo / total)
 
     def passed(self, energy: NDArray[np.float64]) -> NDArray[np.float64]:
         """Share of photons of `energy` [eV] that come out behind it, same shape."""
