@@ -5,10 +5,10 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
-from xsim.detectors._response import Response, escape_fraction
 from xsim.detectors.silicon_drift import SiliconDrift
 from xsim.errors import RangeError
 from xsim.exposure import Axis, Exposure, FrameTable
+from xsim.matter.silicon_response import Response, escape_fraction
 from xsim.streams import StreamKey
 
 KEY = StreamKey(3, "sdd")

@@ -1,11 +1,12 @@
 """A silicon drift detector: a spectrum per frame, one photon at a time.
 
 Photons of each group (a line's energy) pass the window and dead layer, stop in the silicon, and fall into channels by
-the line's response (`_response`). The number of recorded events is drawn first: a Poisson number, or with a dead time
-by its counting law (`_dead_time`). Each event is then put into a channel (`_placing`): without a dead time the channels
-hold independent Poisson numbers of mean sum_g efficiency_g N_g share_g,channel, exactly, and no dense expectation is
-made. With a resolving time, photons that follow within it pile up into one event (`_pile_up`): sum peaks. Events
-outside the channels are lost but cost dead time. One detector, or several of a kind along an axis "detector".
+the line's response (`xsim.matter.silicon_response`). The number of recorded events is drawn first: a Poisson number, or
+with a dead time by its counting law (`_dead_time`). Each event is then put into a channel (`_placing`): without a dead
+time the channels hold independent Poisson numbers of mean sum_g efficiency_g N_g share_g,channel, exactly, and no dense
+expectation is made. With a resolving time, photons that follow within it pile up into one event (`_pile_up`): sum
+peaks. Events outside the channels are lost but cost dead time. One detector, or several of a kind along an axis
+"detector".
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from numpy.typing import NDArray
 from pydantic import field_validator, model_validator
 
 from xsim.constants import FWHM
-from xsim.detectors._response import Response, spectra
 from xsim.detectors._sensor import Absorber, Pixels, Sensor, efficiency
 from xsim.errors import RangeError, ValidityWarning
 from xsim.exposure import Axis, Exposure
+from xsim.matter.silicon_response import Response, spectra
 from xsim.streams import StreamKey
 from xsim.units import Area, Energy, EnergyShift, NonNegativeEnergy, NonNegativeTime, PositiveLength
 
@@ -182,6 +183,27 @@ class SiliconDrift(Pixels):
             events = self._events(detected, gates, key, exposure.frames.index)
             live = live_times(events, gates[:, None], *self._law)
         return live.reshape(len(live), *exposure.expected.shape[2:])
+
+    def spectrometer(self) -> dict[str, Any]:
+        """What an experimenter knows of the detector by calibration, plain numbers for `xsim.matter.silicon_response`.
+
+        "channel_efficiency": at the channel centres, by number.
+        """
+        response = self._response()
+        return {
+            "channel_zero [eV]": self.zero,
+            "channel_width [eV]": self.width,
+            "electronic_noise [eV]": response.noise,
+            "fano_factor": response.fano,
+            "tail": response.tail,
+            "tail_length [eV]": response.tail_length,
+            "tail_law": self.tail_law,
+            "shelf": response.shelf,
+            "escape": int(self.escape),
+            "dead_time [s]": self.dead_time,
+            "resolving_time [s]": self.resolving_time,
+            "channel_efficiency": efficiency(self.efficiency, np.maximum(self.energies, 200.0)),
+        }
 
     @property
     def _law(self) -> tuple[float, bool]:

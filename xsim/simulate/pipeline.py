@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xsim.errors import RangeError
-from xsim.exposure import Dose, FrameTable, Illumination, Measurement
+from xsim.exposure import Dose, FrameTable, Illumination, Measurement, Truth
 from xsim.instruments._protocol import Measuring
 from xsim.simulate.monitoring import monitored
 from xsim.simulate.pool import Workers
@@ -83,11 +83,11 @@ def simulate(
         expected_axes=store.axes,
         incident=store.incident,
         dose=dose,
-        geometry={**_geometry(instrument, prepared, frames), **monitor},
+        geometry={**_geometry(instrument, prepared, frames, store), **monitor},
         settings=settings_of(instrument),
         seed=seed,
         warnings=tuple(dict.fromkeys(said)),
-        truth=prepared.truth(),
+        truth=_truth(prepared, instrument.detector),
         flats=flats,
         darks=darks,
     )
@@ -101,9 +101,24 @@ def _dose(specimen: Specimen, illuminations: list[Illumination]) -> dict[str, Do
     return absorbed(specimen, illuminations)
 
 
-def _geometry(instrument: Instrument, prepared: Prepared, frames: FrameTable) -> dict[str, Any]:
+def _geometry(instrument: Instrument, prepared: Prepared, frames: FrameTable, store: Store) -> dict[str, Any]:
     measured = prepared.measured() if isinstance(prepared, Measuring) else {}
-    return {**instrument.geometry(), **measured, **_calibration(instrument.detector, frames)}
+    known: dict[str, Any] = getattr(instrument.detector, "spectrometer", dict)()
+    live = {} if store.live is None else {"live_time [s]": store.live}
+    return {**instrument.geometry(), **measured, **_calibration(instrument.detector, frames), **known, **live}
+
+
+def _truth(prepared: Prepared, detector: Any) -> dict[str, Truth]:
+    """The truth of the instrument, and beside the energies of lines what a spectral detector makes of a photon of each.
+
+    Expected spectra stay factored so: "line_maps" (lines, ...) times "line_response" (lines, channels), no dense cube.
+    """
+    found = prepared.truth()
+    lines, shares = found.get("line_energies"), getattr(detector, "shares", None)
+    if lines is not None and shares is not None:
+        axes = (*lines.axes, *detector.counts_axes(()))
+        found["line_response"] = Truth(shares(np.asarray(lines.values, np.float64)), axes, "counts/photon")
+    return found
 
 
 def _calibration(detector: Any, frames: FrameTable) -> dict[str, Any]:

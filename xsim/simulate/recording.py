@@ -60,11 +60,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Recorded:
-    """Some frames as the detector wrote them, their exposure and the warnings given on the way."""
+    """Some frames as the detector wrote them, their exposure and the warnings given on the way.
+
+    live: live times [s] (frames, ...) of a detector that tells them.
+    """
 
     counts: Array
     exposure: Exposure
     said: list[str]
+    live: Array | None = None
 
 
 def record(job: Job, frames: FrameTable) -> Recorded:
@@ -73,11 +77,13 @@ def record(job: Job, frames: FrameTable) -> Recorded:
     with collected(said):
         exposure = job.prepared.expose(frames)
         counts = job.detector.read(exposure, job.key)
+        clock = getattr(job.detector, "live_time", None)
+        live = None if clock is None else clock(exposure, job.key)
     total = np.zeros((exposure.expected.shape[0], 1, *exposure.expected.shape[2:]), exposure.expected.dtype)
     for group in range(exposure.expected.shape[1]):  # one after another: the same bits for any number of frames
         total[:, 0] += exposure.expected[:, group]
     energy = exposure.group_energy[:, :1]
-    return Recorded(counts, Exposure(total, energy, exposure.axes, exposure.frames, exposure.incident), said)
+    return Recorded(counts, Exposure(total, energy, exposure.axes, exposure.frames, exposure.incident), said, live)
 
 
 @dataclass
@@ -95,6 +101,7 @@ class Store:
     said: list[str] = field(default_factory=list)
     axes: tuple[Any, ...] = ()
     dark: int = 0  # frames in which no photon is expected
+    live: Array | None = None  # live times [s] of a detector that tells them
 
     def add(self, piece: FrameTable, result: Recorded) -> None:
         """Put the next frames where they belong."""
@@ -105,10 +112,13 @@ class Store:
             if self.keep:
                 self.expected = self._array("expected", exposure.expected[:, 0])
             self.incident = np.empty(self.frames)
+            self.live = None if result.live is None else np.empty((self.frames, *result.live.shape[1:]))
         self.counts[rows] = result.counts
         if self.keep:
             self.expected[rows] = exposure.expected[:, 0]
         self.incident[rows] = exposure.incident
+        if self.live is not None:
+            self.live[rows] = result.live
         self.dark += int(np.sum(~np.any(exposure.expected.reshape(len(piece), -1) > 0, axis=1)))
         for whole in (self.counts, self.expected) if self.keep else (self.counts,):
             spill.release(whole)

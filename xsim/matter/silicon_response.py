@@ -31,7 +31,7 @@ ESCAPE_ENERGY = 1740.0  #: Si K alpha [eV]
 SILICON_EDGE = 1839.0  #: Si K edge [eV]
 TAIL_ENERGY = 5895.0  #: Mn K alpha, where `tail` is stated [eV]
 _YIELD, _JUMP = 0.047, 10.8
-_SOFTEST = 30.0  # eV, where the tables of silicon begin
+SOFTEST = 30.0  #: where the tables of silicon begin [eV]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Response:
         """Share of the photons of `energy` [eV] in the tail, at most what the shelf leaves."""
         if not self.by_depth or self.tail == 0:
             return self.tail
-        reference, here = _silicon(TAIL_ENERGY), _silicon(max(float(energy), _SOFTEST))
+        reference, here = _silicon(TAIL_ENERGY), _silicon(max(float(energy), SOFTEST))
         share = 1.0 if self.tail == 1 else -np.expm1(np.log1p(-self.tail) * here / reference)
         return float(min(share, 1 - self.shelf))
 
