@@ -120,6 +120,8 @@ class FluorescencePrepared:
         found = {name: Truth(values, axes, "photon") for name, values in families.items()}
         axis = Axis("line", np.array([group.label for group in known]))
         found["line_energies"] = Truth(np.array([group.energy for group in known]), (axis,), "eV")
+        maps = exposure.expected.T.reshape(len(known), *shape).astype(np.float32)
+        found["line_maps"] = Truth(maps, (axis, *axes), "photon")
         found["line_photons"] = Truth(exposure.expected.sum(axis=0), (axis,), "photon")
         return found
 
