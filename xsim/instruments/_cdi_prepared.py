@@ -80,7 +80,7 @@ class CdiPrepared:
         energy = self.instrument.energy
         if self.slabs is None:
             return born_note(self.specimen.populations, energy)
-        return model_note(self.slabs.count, self.specimen, energy, self.instrument.pixel(energy))
+        return model_note(self.slabs.cut, self.specimen, energy, self.instrument.pixel(energy))
 
     def truth(self) -> dict[str, Truth]:
         """The exit wave on the reconstruction's pixels, as far as the detector's frequencies reach, and maps.

@@ -60,17 +60,19 @@ class Edges:
     walls: Walls
 
     @staticmethod
-    def sample(specimen: Specimen, slabs: Slabs, energy: float) -> tuple[Edges, ...]:
-        """The edges in each occupied slab of `slabs`, as cut from `specimen`, as light of `energy` [eV] sees them."""
-        bounds = np.linspace(*slabs.z_range, slabs.count + 1)
+    def sample(specimen: Specimen, slabs: Slabs, energy: float) -> tuple[Edges | None, ...]:
+        """The edges in each occupied slab of `slabs`, as cut from `specimen`, as light of `energy` [eV] sees them.
+
+        None in slabs that bodies stand through, where walls are spread (see `xsim.interaction.standing`).
+        """
         limit = STEP if slabs.count == 1 else max(STEP, SLAB_STEP / math.sqrt(slabs.count))
-        found = []
+        found: list[Edges | None] = []
         for slab in slabs.slabs:
-            number = int(np.searchsorted(bounds, slab.z)) - 1
-            low = -np.inf if number <= 0 else float(bounds[number])
-            high = np.inf if number >= slabs.count - 1 else float(bounds[number + 1])
+            if slab.height:
+                found.append(None)
+                continue
             sharp = _steps(slabs, slab, energy, limit)
-            rows, columns, fine = _finely(specimen, slabs.grid, slab, sharp, (low, high))
+            rows, columns, fine = _finely(specimen, slabs.grid, slab, sharp)
             place = [specimen.materials.index(slabs.materials[m]) for m in slab.materials]
             weights = np.abs(_index(specimen.materials, energy))
             walls = find_walls(replace(slab, materials=tuple(place)), sharp, fine, weights, limit)
@@ -146,21 +148,20 @@ def _beside(wave: NDArray[Any], rows: Any, columns: Any, axis: int, step: int) -
 
 
 def _finely(
-    specimen: Specimen, grid: Grid, slab: Slab, sharp: NDArray[np.bool_], reach: tuple[float, float]
+    specimen: Specimen, grid: Grid, slab: Slab, sharp: NDArray[np.bool_]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """Rows and columns (n,) of `sharp` (ny, nx), and the excess of `slab` on their fine samples (materials, n, fine^2).
-
-    reach: the heights [m] between which the slab lies.
-    """
+    """Rows and columns (n,) of `sharp` (ny, nx), and the excess on their fine samples (materials, n, fine^2)."""
     from xsim.instruments._edge_passes import settle
 
     rows, columns = np.nonzero(sharp)
     number, materials = len(rows), specimen.materials
+    reach = slab.bounds
     fine = 4 if number * 16 * len(materials) <= MOST else 2
     found = particle_cells(specimen, grid, sharp, fine, reach)
     if number:
-        corner = Grid((1, 1), grid.pixel, (float(grid.x[0]), float(grid.y[0])))
-        common = [float(t[0, 0]) for t in specimen.thickness(corner, *reach).values()]
+        y, x = slab.reference
+        there = Grid((1, 1), grid.pixel, (float(grid.x[x]), float(grid.y[y])))
+        common = [float(t[0, 0]) for t in specimen.thickness(there, *reach).values()]
         at, nothing = (rows - slab.row, columns - slab.column), np.zeros((0, 0), slab.excess.dtype)
         known = dict(zip(slab.materials, slab.excess, strict=True))
         layers = list(zip(specimen.layers.materials, specimen.layers.thickness(grid, *reach), strict=True))

@@ -14,11 +14,12 @@ from xsim.constants import wavelength, wavenumber
 from xsim.exposure import Exposure, FrameTable, Illumination, Truth
 from xsim.instruments._edges import Edges
 from xsim.instruments._full_field_sampling import check_advance
-from xsim.instruments._ladder import model_note, slab_count
+from xsim.instruments._ladder import model_note, warn_of_other_energy
 from xsim.instruments._maps import by_energy, image_axes, truth_maps
 from xsim.instruments._recent import Recent
-from xsim.instruments._thick import ThickWave
+from xsim.instruments._thick import ThickWave, unboxed
 from xsim.interaction import multislice
+from xsim.interaction.standing import GUIDED
 from xsim.interaction.validity import structured_middle
 from xsim.optics.hopkins import Setting
 from xsim.optics.partial_coherence import partially_coherent_image
@@ -44,7 +45,7 @@ class FullFieldPrepared:
     specimen: Specimen
     slabs: multislice.Slabs
     bins: int
-    edges: tuple[Edges, ...] = ()
+    edges: tuple[Edges | None, ...] = ()
     _recent: Recent = attribute(default_factory=lambda: Recent(2))
 
     @property
@@ -81,12 +82,12 @@ class FullFieldPrepared:
     def measured(self) -> dict[str, str]:
         """Projection or multislice, and the error of that at the finest half period that passes."""
         energy = self.instrument.energy
-        return model_note(self.slabs.count, self.specimen, energy, self.instrument.finest_period(energy) / 2)
+        return model_note(self.slabs.cut, self.specimen, energy, self.instrument.finest_period(energy) / 2)
 
     def check_energy(self, energy: float) -> None:
         """Warn where `energy` [eV] needs more slabs than the specimen was cut into, or another phase ring."""
         half_period = self.instrument.finest_period(energy) / 2
-        slab_count("projection" if self.slabs.count == 1 else "auto", self.specimen, energy, half_period)
+        warn_of_other_energy(self.slabs.cut, self.specimen, energy, half_period, self.instrument.slab_error)
         ring = self.instrument.ring()
         if ring is not None and energy != self.instrument.energy:
             check_advance(ring, energy)
@@ -107,15 +108,14 @@ class FullFieldPrepared:
         if slabs.count == 1:  # a projection acts where the particles are, whatever uniform layers lie about them
             plane, middle = structured_middle(self.specimen), sum(slabs.z_range) / 2
             flat = multislice.exit_wave(slabs, 1.0, energy, planes=(middle, middle))
-            if self.edges:
+            if self.edges and self.edges[0] is not None:
                 inner = self.edges[0].band(flat, energy, grid.shape, _uniform(slabs, energy))
             else:
                 inner = inner_band(flat, grid.shape)
-            wave: Any = _unboxed(inner, grid, slabs.grid.pixel) * incident
+            wave: Any = unboxed(inner, grid, slabs.grid.pixel) * incident
         else:
             thick = ThickWave.reduced(slabs, grid, energy, self.edges)
-            layers = tuple(_unboxed(one, grid, slabs.grid.pixel) for one in thick.transmissions)
-            layers = (layers[0] * incident, *layers[1:])
+            layers = (thick.transmissions[0] * incident, *thick.transmissions[1:])
             plane, wave = thick.z[-1], replace(thick, transmissions=layers).behind
         defocus = instrument.focus_shift(energy, nominal) - plane
         setting = Setting(grid, energy, instrument.lens(), instrument.cone(), defocus)
@@ -133,8 +133,11 @@ class FullFieldPrepared:
         """The coarsest grid over the field of the slabs that carries all that matters for the image."""
         instrument, fine = self.instrument, self.slabs.grid
         opening = float(instrument.objective.numerical_aperture(energy))
-        # an image of 2 NA, the light of NA (1 + sigma) that makes it, 5/3 of that inside a thick specimen
-        widest = max(2.0, (1 if self.slabs.count == 1 else 5 / 3) * (1 + instrument.cone().sigma)) * opening
+        # an image of 2 NA, the light of NA (1 + sigma) that makes it, 5/3 of that inside a thick specimen, and
+        # what walls guide
+        cone = (1 + instrument.cone().sigma) * opening
+        inside = max(5 / 3 * cone, cone + GUIDED * self.slabs.cut.critical)
+        widest = max(2 * opening, cone if self.slabs.count == 1 else inside)
         needed = good_size(math.ceil(fine.extent[0] * 2 * widest / float(wavelength(energy)) + 1))
         n = min(needed, fine.shape[0])
         return Grid((n, n), fine.extent[0] / n)
@@ -145,14 +148,6 @@ def _uniform(slabs: multislice.Slabs, energy: float) -> complex:
     index = [m.optics(energy).decrement for m in slabs.materials]
     total = sum((n * t for n, t in zip(index, slabs.uniform, strict=True)), 0j)
     return complex(np.exp(-1j * wavenumber(energy) * total))
-
-
-def _unboxed(wave: NDArray[Any], grid: Grid, sample: float) -> NDArray[Any]:
-    """`wave` (ny, nx) on `grid`, band-limited, without the damping that averaging over samples of `sample` [m] did."""
-    qy, qx = grid.frequencies()
-    width = sample / (2 * np.pi)
-    damping = (np.sinc(qy * width) * np.sinc(qx * width)).astype(wave.real.dtype)
-    return np.asarray(ifft2(fft2(wave) / damping, overwrite=True))
 
 
 def camera_pixels(image: FloatArray, grid: Grid, pixels: Grid, across: int) -> FloatArray:

@@ -1,88 +1,142 @@
 """The validity ladder: how many slabs a specimen needs, and a warning with numbers where fewer are forced.
 
 Projection (one slab) holds while the specimen is thinner than about 4 d^2/lambda, d the half period to be
-resolved; what error slabs of a given thickness make is told by `xsim.interaction.validity`.
+resolved; what error slabs of a given thickness make is told by `xsim.interaction.validity`, where they lie by
+`xsim.interaction.cutting`.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Callable, Iterable
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from xsim.constants import wavenumber
 from xsim.errors import ValidityWarning
-from xsim.interaction.validity import (
-    projection_limit,
-    required_slabs,
-    slab_error,
-    slab_thickness,
-    structured_depth,
-)
+from xsim.interaction.cutting import DEEP, SINGLE, Cut, cut, walled
+from xsim.interaction.validity import ERROR, projection_limit, slab_error, slab_thickness, structured_depth
 from xsim.specimen.population import Population
 from xsim.specimen.specimen import Specimen, contrast
+from xsim.waves.grid import Grid
 
 Ladder = Literal["auto", "projection", "multislice"]
+
+#: share of the light at a half period that slabs may get wrong; `validity.ERROR` where not given
+SlabError = Annotated[float, Field(gt=0, lt=1)] | None
+#: numbers of slabs that always fit, and the memory [byte] that more of them may take
+FEW, MEMORY = 32, 4e9
 
 #: largest change of the wave's phase and logarithm across a particle for the Born approximation [rad]
 BORN_LIMIT = 0.3
 
 
-def slab_count(model: Ladder, specimen: Specimen, energy: float, half_period: float, error: float | None = None) -> int:
-    """Slabs for a half period [m] at `energy` [eV]; 1 is the projection. Warns where a forced projection is wrong.
+def slab_cut(
+    model: Ladder,
+    specimen: Specimen,
+    energy: float,
+    half_period: float,
+    error: float | None = None,
+    room: Callable[[], int] | None = None,
+) -> Cut:
+    """Slabs for a half period [m] at `energy` [eV]; one is the projection. Warns, with numbers, where they are wrong.
 
-    error: of the intensity at that half period (see `validity.slabs_for`).
+    error: of the intensity at that half period (see `cutting.cut`), 5 % unless given. room: how many slabs fit into
+    memory, asked for where there are more than a few.
     """
-    needed = required_slabs(specimen, energy, half_period, error)
-    if model == "projection":
-        if needed > 1:
-            depth = structured_depth(specimen)
-            limit = projection_limit(energy, half_period)
-            if error is not None:
-                limit = slab_thickness(energy, half_period, error)
-            warnings.warn(
-                f"projection of a specimen structured over {depth:.3g} m, valid up to about {limit:.3g} m for a "
-                f"half period of {half_period:.3g} m at {energy:.6g} eV, where its intensity is wrong by up to "
-                f'{slab_error(depth, energy, half_period):.2g} of itself; use model = "auto" '
-                f'or "multislice" ({needed} slabs)',
-                ValidityWarning,
-                stacklevel=3,
-            )
-        return 1
-    return max(2, needed) if model == "multislice" else needed
+    least = 2 if model == "multislice" else 1
+    found = cut(specimen, energy, half_period, error, least)
+    if room is not None and model != "projection" and found.count > FEW and found.count > room():
+        found = cut(specimen, energy, half_period, error, least, room())
+    if model == "projection" and found.count > 1:
+        _warn_of_depth(specimen, energy, half_period, error, found.count)
+    elif model == "projection" or found.count == 1:
+        _warn_of_walls(specimen, energy, half_period)
+    else:
+        _warn_of_few(found, specimen, energy, half_period, error)
+    return Cut.even(*specimen.z_range, 1) if model == "projection" else found
 
 
-def model_note(slabs: int, specimen: Specimen, energy: float, half_period: float) -> dict[str, str]:
-    """For an instrument's `measured`: which rung of the ladder it uses, how wrong that is at the half period [m].
+def room_for(grid: Grid, specimen: Specimen) -> int:
+    """How many slabs of `specimen` on `grid` fit into `MEMORY`: thicknesses, and transmissions."""
+    return max(FEW, int(MEMORY / (math.prod(grid.shape) * (4 * max(1, len(specimen.materials)) + 8))))
 
-    For weak matter that is `slab_error`; for bodies that stand through many slabs `wall_error` where it is larger.
-    """
+
+def _warn_of_depth(specimen: Specimen, energy: float, half_period: float, error: float | None, needed: int) -> None:
     depth = structured_depth(specimen)
-    low, high = specimen.z_range
-    thickness = depth if slabs == 1 else (high - low) / slabs
-    error = slab_error(min(depth, thickness), energy, half_period)
-    if slabs > 1:
-        error = max(error, wall_error(specimen, energy, thickness))
-    cut = "projection" if slabs == 1 else f"multislice, {slabs} slabs of {thickness:.3g} m"
-    return {"interaction_model": f"{cut}, error of intensity <= {error:.1g} at half period {half_period:.3g} m"}
+    limit = projection_limit(energy, half_period)
+    if error is not None:
+        limit = slab_thickness(energy, half_period, error)
+    wrong = max(slab_error(depth, energy, half_period), walled(specimen, energy, half_period))
+    warnings.warn(
+        f"projection of a specimen structured over {depth:.3g} m, valid up to about {limit:.3g} m for a "
+        f"half period of {half_period:.3g} m at {energy:.6g} eV, where its intensity is wrong by up to "
+        f'{wrong:.2g} of itself; use model = "auto" or "multislice" ({needed} slabs)',
+        ValidityWarning,
+        stacklevel=4,
+    )
 
 
-def wall_error(specimen: Specimen, energy: float, thickness: float) -> float:
-    """Estimated error of the intensity behind bodies that stand through many slabs of `thickness` [m]; 0 without any.
+def _warn_of_walls(specimen: Specimen, energy: float, half_period: float) -> None:
+    wrong = walled(specimen, energy, half_period)
+    if wrong > 0:
+        slabs = cut(specimen, energy, half_period, least=2).count
+        warnings.warn(
+            f"projection of strong bodies, whose walls guide light: at {energy:.6g} eV the intensity at a half period "
+            f"of {half_period:.3g} m is wrong by up to about {wrong:.2g} of itself (limit "
+            f"{SINGLE * ERROR * DEEP**1.5:.2g}); "
+            f'use model = "multislice" ({slabs} slabs), or thin dense bodies for an ideal screen',
+            ValidityWarning,
+            stacklevel=4,
+        )
 
-    Waves creep along the walls of strong matter within less than a half period, which slabs that turn the phase by p
-    [rad] or more each get wrong: about 0.05 (p/0.3)^1.5, which is right within a factor of 2 for the mean behind
-    gratings of gold (815 eV, 800 nm deep), nickel (700 eV, 1 um) and silica (1 keV, 2 um), p from 0.1 to 1.8.
+
+def _warn_of_few(found: Cut, specimen: Specimen, energy: float, half_period: float, error: float | None) -> None:
+    wrong, wanted = found.error(specimen, energy, half_period), error or ERROR
+    if wrong > 1.05 * wanted:
+        needed = cut(specimen, energy, half_period, error, 2, 1_000_000).count
+        warnings.warn(
+            f"{found.count} slabs, the most that are used, leave an error of about {wrong:.2g} of the intensity at a "
+            f"half period of {half_period:.3g} m and {energy:.6g} eV; the limit {wanted:.2g} takes {needed} slabs; use "
+            "a smaller or thinner specimen, a smaller field, or a lens or detector of less resolution",
+            ValidityWarning,
+            stacklevel=4,
+        )
+
+
+def warn_of_other_energy(
+    slabs: Cut, specimen: Specimen, energy: float, half_period: float, error: float | None
+) -> None:
+    """Warn where a specimen, cut for another energy, has too few slabs for `energy` [eV] at the half period [m].
+
+    error: of the intensity for which it was cut; half as much again is let pass.
     """
-    k = float(wavenumber(energy))
-    turns = [0.0]
-    for p in specimen.populations:
-        low, high = p.z_extents
-        if len(p) and float(np.max(high - low)) >= 3 * thickness:
-            turns.append(k * abs(contrast(p.material, p.host, energy)) * thickness)
-    return min(1.0, 0.05 * (max(turns) / 0.3) ** 1.5)
+    wanted = error or ERROR
+    if slabs.count == 1:
+        slab_cut("projection", specimen, energy, half_period)
+        return
+    wrong = slabs.error(specimen, energy, half_period)
+    if wrong > 1.5 * wanted:
+        warnings.warn(
+            f"{slabs.count} slabs leave an error of about {wrong:.2g} of the intensity at a half period of "
+            f"{half_period:.3g} m and {energy:.6g} eV (limit {1.5 * wanted:.2g}); set the instrument's energy to that "
+            "of the scan that needs the thinnest slabs, or a smaller slab_error",
+            ValidityWarning,
+            stacklevel=4,
+        )
+
+
+def model_note(slabs: Cut, specimen: Specimen, energy: float, half_period: float) -> dict[str, str]:
+    """For an instrument's `measured`: which rung of the ladder it uses, how wrong that is at the half period [m]."""
+    error, how = slabs.error(specimen, energy, half_period), "projection"
+    if slabs.count > 1:
+        thickness = np.diff(slabs.edges)
+        low, high = f"{float(thickness.min()):.3g}", f"{float(thickness.max()):.3g}"
+        how = f"multislice, {slabs.count} slabs of {high if low == high else f'{low} to {high}'} m"
+    return {"interaction_model": f"{how}, error of intensity <= {error:.1g} at half period {half_period:.3g} m"}
 
 
 def born_depth(populations: Iterable[Population], energy: float) -> float:

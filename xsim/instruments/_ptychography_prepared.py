@@ -6,15 +6,17 @@ import math
 import warnings
 from dataclasses import dataclass
 from dataclasses import field as attribute
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xsim.constants import wavelength
 from xsim.errors import SamplingError, SamplingWarning
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
-from xsim.instruments._ladder import model_note, slab_count
+from xsim.instruments._ladder import model_note, room_for, slab_cut
 from xsim.instruments._maps import by_energy, image_axes, truth_maps
 from xsim.instruments._object import band_limited
 from xsim.instruments._recent import Recent
@@ -26,6 +28,8 @@ from xsim.instruments._scan_wave import (
     probe_band,
     window_samples,
 )
+from xsim.interaction.cutting import Cut
+from xsim.interaction.standing import GUIDED
 from xsim.interaction.validity import structured_middle
 from xsim.optics.source_modes import source_modes
 from xsim.specimen.specimen import Specimen
@@ -76,7 +80,7 @@ class PtychographyPrepared:
     def measured(self) -> dict[str, str]:
         """Projection or multislice, and the error of that at the half period of the detector's edge."""
         energy = self.instrument.energy
-        slabs = len(self.at(energy)[0][1].transmissions)
+        slabs = self.at(energy)[0][1].cut
         return model_note(slabs, self.specimen, energy, self.object_grid(energy).pixel)
 
     def illuminate(self, frames: FrameTable) -> list[Illumination]:
@@ -162,14 +166,16 @@ class PtychographyPrepared:
         instrument = self.instrument
         n, pixel = max(instrument.detector.shape), instrument.pixel(energy)
         band = probe_band(instrument.probe(energy, Grid((2 * n, 2 * n), pixel / 2), nominal)) * 2
-        size = window_samples(n, band)
+        whole = self.object_grid(energy)
+        cut = self._cut(energy, whole)
+        guided = GUIDED * cut.critical * 2 * pixel / float(wavelength(energy))
+        size = window_samples(n, max(band, guided))
         window = Grid((size, size), pixel * n / size)
         probe = instrument.probe(energy, window, nominal)
         modes = source_modes(probe, window, instrument.source_image, instrument.mode_loss)
         modes *= np.linalg.norm(probe)  # light beyond the window's band is lost
-        whole = self.object_grid(energy)
         grid = Grid((whole.shape[0] * size // n,) * 2, window.pixel)
-        heights, transmissions = self._slabs(energy, whole, grid.shape[0])
+        heights, transmissions = self._slabs(energy, whole, grid.shape[0], cut)
         steps = [heights[0], *np.diff(heights)]
         for step in steps:
             check_distance(window, energy, step)
@@ -180,22 +186,30 @@ class PtychographyPrepared:
         phase = centring(grid.shape[0], size)
         last = transmissions[-1] * (phase[:, None] * phase).astype(np.complex64)
         transmissions = (*transmissions[:-1], last)
-        return ScanOptics(window, grid, modes, sharp, kernel, transmissions, tuple(kernels[1:]))
+        return ScanOptics(window, grid, modes, sharp, kernel, transmissions, tuple(kernels[1:]), cut)
 
-    def _slabs(self, energy: float, whole: Grid, count: int) -> tuple[list[float], tuple[NDArray[Any], ...]]:
+    def _cut(self, energy: float, whole: Grid) -> Cut:
+        """Where the specimen is cut for `energy` [eV] and the reconstruction's pixels; may warn."""
+        instrument, specimen = self.instrument, self.specimen
+        room = partial(room_for, whole, specimen)
+        found = slab_cut(instrument.model, specimen, energy, whole.pixel, instrument.slab_error, room)
+        return found if found.count == 1 else found.over(*specimen.z_range_on(whole))
+
+    def _slabs(self, energy: float, whole: Grid, count: int, cut: Cut) -> tuple[list[float], tuple[NDArray[Any], ...]]:
         """Heights [m] at which the slabs act, and their transmissions (count, count)."""
-        specimen, fine = self.specimen, self._fine(whole)
-        slabs = slab_count(self.instrument.model, specimen, energy, whole.pixel)
-        if slabs == 1:
+        specimen, fine = self.specimen, self._fine(whole, math.ceil(count / whole.shape[0]))
+        if cut.count == 1:
             return [structured_middle(specimen)], (band_limited(specimen, fine, count, energy),)
-        edges = [(float(a), float(b)) for a, b in pairwise(np.linspace(*specimen.z_range_on(whole), slabs + 1))]
-        cut = tuple(band_limited(specimen, fine, count, energy, slab) for slab in edges)
-        return [(low + high) / 2 for low, high in edges], cut
+        bounds = [(float(a), float(b)) for a, b in pairwise(cut.edges)]
+        filled = [float(f"{h:.12e}") for h in np.diff(cut.edges) * cut.deep]
+        waves = tuple(band_limited(specimen, fine, count, energy, *s) for s in zip(bounds, filled, strict=True))
+        return [(low + high) / 2 for low, high in bounds], waves
 
-    def _fine(self, grid: Grid) -> Grid:
+    def _fine(self, grid: Grid, least: int = 2) -> Grid:
         """Samples of the specimen over `grid`: as fine as asked for, as far as memory goes, at least 2 a pixel."""
-        whole, wanted = grid.shape[0], max(2, self.instrument.samples)
-        fit = max(2, math.isqrt(MOST) // whole)
+        least = max(2, least)
+        whole, wanted = grid.shape[0], max(least, self.instrument.samples)
+        fit = max(least, math.isqrt(MOST) // whole)
         if fit < wanted:
             warnings.warn(
                 f"samples: the object of {whole} pixels across is sampled {fit} times finer, not {wanted} times (limit "

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from xsim.errors import RangeError
 from xsim.instruments._scan_passes import add_patterns_of, multiply, place
 from xsim.instruments._scan_shift import ShiftKernel
+from xsim.interaction.cutting import Cut
 from xsim.threads import share, spans, thread_count, use_threads
 from xsim.waves.fft import fft1, fft2, ifft2, ifftshift
 from xsim.waves.grid import Grid
@@ -30,7 +31,7 @@ FloatArray = NDArray[np.float64]
 #: frames that share one reading of the probe
 BLOCK = 2
 #: samples of a window over those of the detector, eighths, for which transforms are fast
-_EIGHTHS = (8, 9, 10, 12, 14, 16)
+_EIGHTHS = (8, 9, 10, 12, 14, 16, 20, 24, 32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,8 @@ class ScanOptics:
     modes: (m, n, n) the probe's modes at z = 0, centred, all squares together summing to 1 (or less by what
     lies beyond the band). probe: (m, n + T - 1,
     n + T - 1) complex64, the same at the first slab, for shifts by `kernel`. transmissions: of each slab on
-    `object_grid`, complex64, the last one times the phase of `centring`; kernels: steps between slabs.
+    `object_grid`, complex64, the last one times the phase of `centring`; kernels: steps between slabs. cut: where they
+    lie.
     """
 
     window: Grid
@@ -50,6 +52,7 @@ class ScanOptics:
     kernel: ShiftKernel
     transmissions: tuple[NDArray[Any], ...]
     kernels: tuple[NDArray[Any], ...]
+    cut: Cut
 
     def corners(self, y: FloatArray, x: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """First row and column (frames, 2) of the windows for the beam at (y, x) [m], and weights (frames, 2, T)."""
@@ -74,7 +77,7 @@ def window_samples(count: int, band: float) -> int:
     for eighths in _EIGHTHS:
         if eighths >= 8 * (1 + band) and count * eighths % 8 == 0:
             return count * eighths // 8
-    return 2 * count
+    return 4 * count
 
 
 def probe_band(probe: NDArray[Any]) -> float:

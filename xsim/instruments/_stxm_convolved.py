@@ -23,6 +23,7 @@ from xsim.instruments._points import indices_on, raster_grid
 from xsim.instruments._recent import Recent
 from xsim.instruments._stxm_light import Light, check_size, instrument_frames, paths, signed, wandering
 from xsim.instruments._stxm_unfocused import Unfocused
+from xsim.interaction.cutting import Cut
 from xsim.specimen.specimen import Specimen
 from xsim.waves.fft import fft2, good_size, ifft2
 from xsim.waves.grid import Grid
@@ -121,7 +122,7 @@ class StxmPrepared:
         return {
             "route": "convolution",
             "slabs": 1,
-            **model_note(1, self.specimen, energy, self.light.half_period(energy)),
+            **model_note(Cut.even(*self.specimen.z_range, 1), self.specimen, energy, self.light.half_period(energy)),
         }
 
     def check_energy(self, energy: float) -> None:

@@ -24,12 +24,15 @@ from xsim.instruments._recent import Recent
 from xsim.instruments._segments import Masks
 from xsim.instruments._slices import Slices
 from xsim.instruments._stxm_convolved import convolved_grid, illuminated, scan_truth
-from xsim.instruments._stxm_light import Light, check_size, paths, wandering
+from xsim.instruments._stxm_light import Light, paths
 from xsim.instruments._stxm_unfocused import Unfocused
+from xsim.instruments._stxm_window import grids
+from xsim.interaction.cutting import Cut
+from xsim.interaction.standing import spread
 from xsim.specimen.specimen import Specimen
 from xsim.waves.angular_spectrum import check_distance, transfer_function
 from xsim.waves.band import inner_band
-from xsim.waves.fft import fft2, fftshift, good_size, ifft2, ifftshift
+from xsim.waves.fft import fft2, fftshift, ifft2, ifftshift
 from xsim.waves.grid import Grid
 
 if TYPE_CHECKING:
@@ -38,13 +41,6 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex64]
 
-#: frequency cells across the cone of light, which set the window; more for defocused and blurred spots
-CELLS = 48
-#: the far field reaches so many times the cone's half angle, and so many times the outermost ring; twice as far where
-#: all light is counted, whatever its angle: 4 % of a small dot is missing at 3, 0.3 % at 6
-BAND, BEYOND, ALL = 3.0, 1.25, 6.0
-#: the largest number of samples of the object, and of one window
-MOST, MOST_WINDOW = 6144**2, 1536**2
 #: the object's thickness is sampled so many times finer than the wave, as far as it fits into so many samples
 FINE, MOST_FINE = (4, 2), 2**24
 
@@ -75,17 +71,11 @@ class StxmWavePrepared:
     _recent: Recent = attribute(default_factory=lambda: Recent(1))
 
     @staticmethod
-    def of(light: Light, specimen: Specimen, slabs: int) -> StxmWavePrepared:
-        """Sample the specimen in `slabs` slabs once. Raises SamplingError; may warn."""
+    def of(light: Light, specimen: Specimen, slabs: Cut) -> StxmWavePrepared:
+        """Sample the specimen in `slabs` once. Raises SamplingError; may warn."""
         instrument = light.instrument
-        window = window_grid(light, specimen if slabs > 1 else None)
-        around = [2 * wandering(instrument) + width for width in reversed(instrument.field)]
-        ny, nx = (
-            good_size(n + 2 * math.ceil(w / window.pixel / 2 + 1)) for n, w in zip(window.shape, around, strict=True)
-        )
-        check_size((ny, nx), MOST)
-        grid = Grid((ny, nx), window.pixel)
-        kept = slabs * max(1, len(specimen.materials)) * ny * nx
+        window, grid = grids(light, specimen, slabs)
+        kept = slabs.count * max(1, len(specimen.materials)) * math.prod(grid.shape)
         fine = next((k for k in FINE if k * k * kept <= MOST_FINE), 1)
         slices = Slices.sample(specimen, finer(grid, fine, tiled=instrument.segments is None), slabs)
         prepared = StxmWavePrepared(light, specimen, window, grid, slices, Unfocused.of(instrument, specimen, light))
@@ -129,10 +119,10 @@ class StxmWavePrepared:
 
     def measured(self) -> dict[str, Any]:
         """Which route and model made the image, of how many slabs."""
-        energy, slabs = self.instrument.energy, len(self.slices.middles)
+        energy, slabs = self.instrument.energy, self.slices.cut
         return {
             "route": "far field",
-            "slabs": slabs,
+            "slabs": slabs.count,
             **model_note(slabs, self.specimen, energy, self.light.half_period(energy)),
         }
 
@@ -219,12 +209,23 @@ class StxmWavePrepared:
                     float(weight),
                     modes,
                     fft2(ifftshift(modes)),
-                    tuple(self._transmission(k, float(line)) for k in range(len(slices.maps))),
+                    self._transmissions(float(line)),
                     tuple(kernels[step] for step in steps),
                     masks,
                 )
             )
         return found
+
+    def _transmissions(self, line: float) -> tuple[ComplexArray, ...]:
+        """Of all slabs at the energy `line` [eV]; of neighbours that are alike once."""
+        found: list[ComplexArray] = []
+        last: Any = None
+        for number, maps in enumerate(self.slices.maps):
+            key = maps, float(f"{self.slices.heights[number]:.12e}")
+            alike = last is not None and key[0] is last[0] and key[1] == last[1]
+            found.append(found[-1] if alike else self._transmission(number, line))
+            last = key
+        return tuple(found)
 
     def _transmission(self, slab: int, line: float) -> ComplexArray:
         """Of one slab."""
@@ -232,6 +233,15 @@ class StxmWavePrepared:
         k, shape = float(wavenumber(line)), self.object_grid.shape
         for material, metres in self.slices.maps[slab].items():
             phase += complex(k * material.optics(line).decrement) * metres
+        height = self.slices.heights[slab]
+        if height:
+            fine = phase.shape[0] // shape[0]
+            if self.instrument.segments is None:  # the fine samples tile those of the object
+                reduced = phase.reshape(shape[0], fine, shape[1], fine).mean(axis=(1, 3))
+            else:
+                reduced = inner_band(phase, shape)
+            smooth = spread(reduced, self.object_grid, line, height)
+            return np.exp(-1j * smooth).astype(np.complex64)
         reduce = energy_kept if self.instrument.segments is None else inner_band
         return reduce(np.exp(-1j * phase), shape).astype(np.complex64)
 
@@ -253,23 +263,3 @@ def energy_kept(wave: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
     mean, power = tiles.mean(axis=(1, 3)), (tiles.real**2 + tiles.imag**2).mean(axis=(1, 3))
     size = np.abs(mean)
     return np.asarray(np.where(size > 0, mean / np.maximum(size, 1e-300), 1) * np.sqrt(power))
-
-
-def window_grid(light: Light, thick: Specimen | None) -> Grid:
-    """The grid of one point's wave: pixels that divide the scan step if that is cheap, and room for the spot.
-
-    thick: the specimen, where the beam opens on the way through it.
-    """
-    instrument, energy = light.instrument, light.instrument.energy
-    na, lam = light.numerical_aperture(energy), float(wavelength(energy))
-    reach = ALL if instrument.segments is None else max(BAND, BEYOND * instrument.segments.rings[-1])
-    finest = lam / (2 * na * reach)
-    pixel = instrument.step / math.ceil(instrument.step / finest - 1e-9)
-    if pixel < finest / math.sqrt(2):  # two transforms per point cost less than one on so fine a grid
-        pixel = finest
-    heights = (light.height,) if thick is None else thick.z_range
-    blur = max(Light(instrument, z).blur(energy) for z in heights)
-    image = max(light.source_image())
-    n = good_size(math.ceil((CELLS * lam / (2 * na) + 2 * blur + 3 * image) / pixel))
-    check_size((n, n), MOST_WINDOW)
-    return Grid((n, n), pixel)

@@ -39,6 +39,7 @@ centre: Thibault et al., Acta Cryst. A 62, 248 (doi 10.1107/S0108767306016515).
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -54,7 +55,7 @@ from xsim.instruments import _cdi_checks as checks
 from xsim.instruments._cdi_prepared import CdiPrepared
 from xsim.instruments._far_field import far_field_geometry, object_pixel
 from xsim.instruments._imaging import ImagingDetector
-from xsim.instruments._ladder import slab_count
+from xsim.instruments._ladder import SlabError, room_for, slab_cut
 from xsim.interaction import multislice
 from xsim.model import Model
 from xsim.sources.bandwidth import Bandwidth
@@ -90,6 +91,7 @@ class Cdi(Model):
     polarisation: Annotated[float, Field(ge=-1, le=1)] = 1.0
     samples: Annotated[int, Field(ge=1, le=8)] = 5
     model: Literal["auto", "projection", "born", "multislice"] = "auto"
+    slab_error: SlabError = None
     detector: ImagingDetector = Field(default_factory=PhotonCounter)
 
     @model_validator(mode="after")
@@ -118,8 +120,9 @@ class Cdi(Model):
         grid = self._grid(specimen)
         slabs = None
         if self.model != "born":
-            count = slab_count(self.model, specimen, self.energy, self.pixel(self.energy) / FINER)
-            slabs = multislice.sample(specimen, grid, count)
+            room, half_period = partial(room_for, grid, specimen), self.pixel(self.energy) / FINER
+            cut = slab_cut(self.model, specimen, self.energy, half_period, self.slab_error, room)
+            slabs = multislice.sample(specimen, grid, cut, energy=self.energy)
         prepared = CdiPrepared(self, specimen, grid, slabs)
         prepared.check_energy(self.energy)
         return prepared

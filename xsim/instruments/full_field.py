@@ -50,7 +50,7 @@ from xsim.instruments._field_of_view import warn_of_cut
 from xsim.instruments._full_field import FullFieldPrepared
 from xsim.instruments._full_field_sampling import check, check_modes, wave_grid
 from xsim.instruments._imaging import ImagingDetector
-from xsim.instruments._ladder import Ladder, slab_count
+from xsim.instruments._ladder import Ladder, SlabError, room_for, slab_cut
 from xsim.interaction import multislice
 from xsim.model import Model
 from xsim.optics.condenser import Condenser
@@ -88,6 +88,7 @@ class FullField(Model):
     defocus: Length = 0.0
     focus_energy: Energy | None = None
     model: Ladder = "auto"
+    slab_error: SlabError = None
     wave_pixel: PositiveLength | None = None
     detector: ImagingDetector = Field(default_factory=Camera)
     flats: Annotated[int, Field(ge=0, le=10_000)] = 10
@@ -102,10 +103,11 @@ class FullField(Model):
         check(self)
         warn_of_cut(specimen, self.field, self.field)
         half_period = self.finest_period(self.energy) / 2
-        slabs = slab_count(self.model, specimen, self.energy, half_period)
-        grid, bins = wave_grid(self, slabs, specimen)
-        check_modes(self, slabs, specimen, grid)
-        cut = multislice.sample(specimen, grid, slabs)
+        fits = lambda: room_for(wave_grid(self, 2, specimen)[0], specimen)  # noqa: E731
+        slabs = slab_cut(self.model, specimen, self.energy, half_period, self.slab_error, fits)
+        grid, bins = wave_grid(self, slabs.count, specimen)
+        check_modes(self, slabs.count, specimen, grid)
+        cut = multislice.sample(specimen, grid, slabs, energy=self.energy)
         return FullFieldPrepared(self, specimen, cut, bins, Edges.sample(specimen, cut, self.energy))
 
     def geometry(self) -> dict[str, Any]:

@@ -38,7 +38,7 @@ from xsim.exposure import Axis, FrameTable
 from xsim.instruments import _ptychography_checks as checks
 from xsim.instruments._far_field import far_field_geometry, object_pixel
 from xsim.instruments._imaging import ImagingDetector
-from xsim.instruments._ladder import Ladder
+from xsim.instruments._ladder import Ladder, SlabError
 from xsim.instruments._motion import Motion
 from xsim.instruments._points import fermat_points, raster_points
 from xsim.instruments._ptychography_prepared import PtychographyPrepared
@@ -88,6 +88,7 @@ class Ptychography(Model):
     distance: PositiveLength = 1.0
     samples: Annotated[int, Field(ge=1, le=8)] = 4
     model: Ladder = "auto"
+    slab_error: SlabError = None
     detector: ImagingDetector = Field(default_factory=_counter)
 
     def frames(self) -> FrameTable:

@@ -39,6 +39,7 @@ contrast: Hornberger et al., doi 10.1107/S0909049508008509.
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -51,13 +52,14 @@ from xsim.errors import RangeError, SamplingWarning, ValidityWarning
 from xsim.exposure import FrameTable
 from xsim.instruments._field_of_view import warn_of_cut
 from xsim.instruments._imaging import CountingDetector
-from xsim.instruments._ladder import Ladder, slab_count
+from xsim.instruments._ladder import Ladder, SlabError, slab_cut
 from xsim.instruments._motion import Motion
 from xsim.instruments._optic_flux import check_passes
 from xsim.instruments._segments import Segments
 from xsim.instruments._stxm_convolved import StxmPrepared
 from xsim.instruments._stxm_light import Light, instrument_frames
 from xsim.instruments._stxm_wave import StxmWavePrepared
+from xsim.instruments._stxm_window import fitting
 from xsim.interaction.validity import structured_middle
 from xsim.model import Model
 from xsim.optics.kirkpatrick_baez import KirkpatrickBaez
@@ -96,6 +98,7 @@ class Stxm(Model):
     motion: Motion = Motion()
     segments: Segments | None = None
     model: Ladder = "auto"
+    slab_error: SlabError = None
     detector: CountingDetector = Field(default_factory=PhotonCounter)
 
     @model_validator(mode="after")
@@ -117,8 +120,9 @@ class Stxm(Model):
         warn_of_cut(specimen, *self.field)
         light = Light(self, structured_middle(specimen))
         check_passes(light.optic, self.energy, "zone_plate" if self.mirrors is None else "mirrors")
-        slabs = slab_count(self.model, specimen, self.energy, self._resolved(light))
-        if self.segments is None and slabs == 1:
+        room = partial(fitting, light, specimen)
+        slabs = slab_cut(self.model, specimen, self.energy, self._resolved(light), self.slab_error, room)
+        if self.segments is None and slabs.count == 1:
             return StxmPrepared.of(light, specimen)
         if self.harmonics.orders:
             raise RangeError(

@@ -59,8 +59,8 @@ class Kernel:
         return Kernel(width, nx * ny / power, tuple(found))
 
 
-#: a flight, made when it is due (None: none), and then a slab (None: none)
-Step = tuple[Callable[[], Kernel] | None, Act | None]
+#: a flight, and then a slab, each made when it is due (None: none)
+Step = tuple[Callable[[], Kernel] | None, Callable[[], Act] | None]
 
 
 def march(wave: NDArray[Any], steps: Sequence[Step], factor: complex = 1.0) -> NDArray[Any]:
@@ -100,7 +100,7 @@ def march(wave: NDArray[Any], steps: Sequence[Step], factor: complex = 1.0) -> N
                 if not 2**-30 < abs(factor) < 2**30:  # far from where single precision ends
                     scale = math.ldexp(1.0, round(math.log2(abs(factor))))
                     factor /= scale
-            by_rows(flight is not None, act, ahead, scale)
+            by_rows(flight is not None, None if act is None else act(), ahead, scale)
     np.multiply(kept, factor, out=batch)
     return wave
 

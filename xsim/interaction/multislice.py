@@ -6,15 +6,16 @@
 Second order in the slab thickness, valid for slabs thinner than the depth of focus 4 d^2/lambda at resolution d and
 for forward scattering (no reflection). The geometry is sampled once, free of energy: per slab, the departure of each
 material's thickness from its value in the corner, cropped to the box where it differs. Uniform layers commute with
-the propagator, so they are pulled out as one factor and empty slabs cost nothing, both exactly. Reference: Li,
-Wojcik & Jacobsen, Opt. Express 25, 1831 (doi 10.1364/OE.25.001831).
+the propagator, so they are pulled out as one factor and empty slabs cost nothing, both exactly. What slabs do that
+strong bodies stand through is told by `xsim.interaction.standing`. Reference: Li, Wojcik & Jacobsen, Opt. Express 25,
+1831 (doi 10.1364/OE.25.001831).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.constants import wavenumber
-from xsim.errors import RangeError, SamplingError
-from xsim.interaction._heights import heights
+from xsim.errors import SamplingError
+from xsim.interaction.slabs import Slab, Slabs, from_maps, sample
+from xsim.interaction.standing import spread
 from xsim.interaction.validity import required_slabs
 from xsim.waves.angular_spectrum import check_distance, transfer_function
 from xsim.waves.fft import array_namespace, fft2, ifft2, like
@@ -31,114 +33,8 @@ from xsim.waves.grid import Grid
 
 if TYPE_CHECKING:
     from xsim.interaction._march import Act, Kernel
-    from xsim.matter.material import Material
-    from xsim.specimen.specimen import Specimen
 
 __all__ = ["Slab", "Slabs", "exit_wave", "from_maps", "required_slabs", "sample"]
-
-
-@dataclass(frozen=True, eq=False)
-class Slab:
-    """One occupied slab, acting at height `z` [m]: excess thickness over the uniform part, in a box of the grid.
-
-    materials: (m,) indices into `Slabs.materials`. excess: (m, h, w) [m], float32 or float64, its first pixel at
-    (row, column) of the grid.
-    """
-
-    z: float
-    row: int
-    column: int
-    materials: tuple[int, ...]
-    excess: NDArray[np.floating]
-
-    @property
-    def box(self) -> tuple[slice, slice]:
-        """Rows and columns of the grid that the slab changes."""
-        height, width = self.excess.shape[1:]
-        return slice(self.row, self.row + height), slice(self.column, self.column + width)
-
-
-@dataclass(frozen=True, eq=False)
-class Slabs:
-    """A specimen cut into slabs on a grid; no energy in it; picklable.
-
-    z_range (z0, z1) [m]; uniform: (len(materials),) metres of each material that every ray crosses; slabs: those
-    that are not uniform, in order of z. count: how many the specimen was cut into.
-    """
-
-    grid: Grid
-    z_range: tuple[float, float]
-    materials: tuple[Material, ...]
-    uniform: NDArray[np.float64]
-    slabs: tuple[Slab, ...]
-    count: int
-
-    def thickness(self) -> dict[Material, NDArray[np.float64]]:
-        """The projection: metres of each material (ny, nx), summed over all slabs."""
-        total = {m: np.full(self.grid.shape, t) for m, t in zip(self.materials, self.uniform, strict=True)}
-        for slab in self.slabs:
-            for index, excess in zip(slab.materials, slab.excess, strict=True):
-                total[self.materials[index]][slab.box] += excess
-        return total
-
-    @property
-    def nbytes(self) -> int:
-        """Memory held [byte]."""
-        return sum(slab.excess.nbytes for slab in self.slabs)
-
-
-def sample(specimen: Specimen, grid: Grid, slabs: int, dtype: Any = np.float32) -> Slabs:
-    """Cut `specimen` into `slabs` slabs of equal thickness on `grid`; thicknesses are kept as `dtype`."""
-    if slabs < 1:
-        raise RangeError("number of slabs", field="slabs", value=slabs, allowed=">= 1")
-    z0, z1 = specimen.z_range_on(grid)
-    if z1 <= z0:
-        z0, z1 = -0.5 * grid.pixel, 0.5 * grid.pixel  # nothing there: any slab will do
-    edges = np.linspace(z0, z1, slabs + 1)
-    # the outermost slabs take whatever reaches past the nominal faces
-    lower, upper = edges[:-1].copy(), edges[1:].copy()
-    lower[0], upper[-1] = -np.inf, np.inf
-    maps = (specimen.thickness(grid, float(a), float(b)) for a, b in zip(lower, upper, strict=True))
-    return from_maps(maps, grid, edges, dtype, heights(specimen, edges) if slabs > 1 else None)
-
-
-def from_maps(
-    maps: Iterable[Mapping[Material, Any]],
-    grid: Grid,
-    edges: NDArray[np.float64],
-    dtype: Any = np.float32,
-    acting: NDArray[np.float64] | None = None,
-) -> Slabs:
-    """Slabs from thickness maps: one {material: (ny, nx) [m]} for each interval of `edges` (n + 1,) [m].
-
-    acting: heights (n,) [m] at which they act; the middles of the intervals by default.
-    """
-    from xsim.interaction._departures import departures
-
-    acting = (edges[1:] + edges[:-1]) / 2 if acting is None else acting
-    materials: list[Material] = []
-    uniform: list[float] = []
-    slabs: list[Slab] = []
-    for slab_map, below, above, z in zip(maps, edges[:-1], edges[1:], acting, strict=True):
-        held: dict[int, NDArray[Any]] = {}
-        for material, metres in slab_map.items():
-            if metres.shape != tuple(grid.shape):
-                raise SamplingError(
-                    "thickness map and grid differ in shape", value=metres.shape, allowed=str(grid.shape)
-                )
-            if material not in materials:
-                materials.append(material)
-                uniform.append(0.0)
-            index = materials.index(material)
-            uniform[index] += float(metres[0, 0])
-            held[index] = np.asarray(metres)
-        # rounding of a displaced host is not structure
-        found = departures(held, 1e-12 * float(above - below), dtype)
-        if found is not None:
-            row, column, present, excess = found
-            slabs.append(Slab(float(z), row, column, present, excess))
-    z_range = (float(edges[0]), float(edges[-1]))
-    return Slabs(grid, z_range, tuple(materials), np.array(uniform, np.float64), tuple(slabs), len(edges) - 1)
 
 
 def exit_wave(
@@ -178,13 +74,13 @@ def exit_wave(
     if array_namespace(wave) is np:
         from xsim.interaction._march import march
 
-        acts = [_act(slab, index) for slab in slabs.slabs]
+        acts = _acts(slabs, index, energy, wave.dtype)
         return march(wave, list(zip_longest([kernels.blocks(d, wave) for d in flights], acts)), common)
     for slab, distance in zip_longest(slabs.slabs, flights):
         if distance:
             wave = ifft2(fft2(wave) * kernels.whole(distance, wave))
         if slab is not None:
-            wave = _transmit(wave, slab, [index[m] for m in slab.materials])
+            wave = _transmit(wave, grid, slab, [index[m] for m in slab.materials], energy)
     return wave * common
 
 
@@ -227,21 +123,44 @@ def _start(incident: Any, grid: Grid, dtype: Any) -> Any:
     return np.array(incident, dtype) if isinstance(incident, np.ndarray) else incident
 
 
-def _transmit(wave: Any, slab: Slab, index: list[complex]) -> Any:
+def _transmit(wave: Any, grid: Grid, slab: Slab, index: list[complex], energy: float) -> Any:
     """Multiply by exp(-i sum (k delta - i k beta) t) within the slab's box, for arrays of other libraries."""
-    phase = sum(n * t.astype(np.float64) for n, t in zip(index, slab.excess, strict=True))
     factor = np.ones(wave.shape[-2:], np.complex64 if str(wave.dtype).endswith("complex64") else np.complex128)
-    factor[slab.box] = np.exp(-1j * phase)
+    if slab.height:
+        factor[...] = np.exp(-1j * _standing(grid, slab, index, energy, np.complex128))
+    else:
+        phase = sum(n * t.astype(np.float64) for n, t in zip(index, slab.excess, strict=True))
+        factor[slab.box] = np.exp(-1j * phase)
     return wave * like(factor, wave)
 
 
-def _act(slab: Slab, index: list[complex]) -> Act:
-    """What the slab does to rows of a NumPy wave; index: of the slab's own materials."""
+def _standing(grid: Grid, slab: Slab, index: list[complex], energy: float, dtype: Any) -> NDArray[Any]:
+    """Phase and loss (ny, nx), phase - i loss, of a slab that bodies stand through."""
+    whole = np.zeros(grid.shape, dtype)
+    for n, metres in zip(index, slab.excess, strict=True):
+        whole[slab.box] += np.asarray(n * metres, dtype)
+    return spread(whole, grid, energy, slab.height)
+
+
+def _acts(slabs: Slabs, index: list[complex], energy: float, dtype: Any) -> list[Callable[[], Act]]:
+    """What each slab does to rows of a NumPy wave; index: of all materials. Neighbours that are alike share it."""
     from xsim.interaction import _passes
 
-    values = np.array([index[m] for m in slab.materials])
+    known: dict[tuple[int, float], tuple[NDArray[Any], Any]] = {}
 
-    def act(wave: NDArray[Any], rows: tuple[int, int]) -> None:
-        _passes.transmit(wave, slab.excess, values, (slab.row, slab.column), rows)
+    def make(slab: Slab) -> Act:
+        values, metres, at = np.array([index[m] for m in slab.materials]), slab.excess, (slab.row, slab.column)
+        if slab.height:
+            key = id(slab.excess), float(f"{slab.height:.12e}")
+            if key not in known:
+                known.clear()
+                phase = _standing(slabs.grid, slab, list(values), energy, dtype)
+                known[key] = np.stack([phase.real, -phase.imag]), np.array([1, -1j])
+            (metres, values), at = known[key], (0, 0)
 
-    return act
+        def act(wave: NDArray[Any], rows: tuple[int, int]) -> None:
+            _passes.transmit(wave, metres, values, at, rows)
+
+        return act
+
+    return [partial(make, slab) for slab in slabs.slabs]

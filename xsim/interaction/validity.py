@@ -10,8 +10,18 @@ which falls with q^4 towards larger ones. It does not depend on how many slabs t
 projection if h is the whole depth. Particles much smaller than a slab are moved by up to half of it, which at d changes
 their waves by the square root of that error (root mean square over places in the slab): a dense cloud of them has its
 speckles changed so much, not its mean intensity. t and h count the depth over which the specimen is structured; uniform
-layers do not matter. Reference: Jacobsen, X-ray Microscopy (doi 10.1017/9781139924542), ch. 3 and 4; Klein & Cook, doi
-10.1109/T-SU.1967.29423.
+layers do not matter.
+
+Strong bodies that stand through many slabs need thinner ones. Along their walls light is reflected and guided, by waves
+sqrt(lambda h) wide in each slab, which a slab that turns the phase by p = |k dn| h gets wrong:
+
+    walls     error of the intensity up to 0.14 p sqrt(lambda h)/d
+
+behind regular lines as fine as the half period d (`wall_error`), half of that for a single slab and for lines of
+differing widths, less by up to 10 times where walls lie farther apart; found by slabs of 1/10 the thickness and less
+behind gold, nickel, silica, silicon, protein and tungsten, 0.5 to 8 keV, p from 0.1 to 2.4. The waves that walls hold
+reach angles of sqrt(2 |dn|). Reference: Jacobsen, X-ray Microscopy (doi 10.1017/9781139924542), ch. 3 and 4; Klein &
+Cook, doi 10.1109/T-SU.1967.29423.
 """
 
 from __future__ import annotations
@@ -31,6 +41,8 @@ if TYPE_CHECKING:
 
 #: error of the intensity at the finest half period that is seen, for which specimens too thick to project are cut
 ERROR = 0.05
+#: of the error at walls, see above
+WALL = 0.14
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,17 @@ def slab_thickness(energy: float, resolution: float, error: float) -> float:
     if not 0 < error < 1:
         raise RangeError("error of a slab", field="error", value=error, allowed="0 < error < 1")
     return float(2 * projection_limit(energy, resolution) * math.sqrt(3 * error) / math.pi)
+
+
+def wall_error(turn: float, thickness: float, energy: float, resolution: float) -> float:
+    """Relative error of the intensity behind bodies, |k dn| = `turn` [rad/m], that stand through slabs so thick [m]."""
+    return min(1.0, WALL * turn * thickness * math.sqrt(wavelength(energy) * thickness) / resolution)
+
+
+def wall_thickness(turn: float, energy: float, resolution: float, error: float) -> float:
+    """Greatest thickness of slabs [m] whose `wall_error` is at most `error`; infinite where nothing turns the phase."""
+    steep = WALL * turn * math.sqrt(wavelength(energy))
+    return float((error * resolution / steep) ** (2 / 3)) if steep > 0 else math.inf
 
 
 def slabs_for(depth: float, energy: float, resolution: float, error: float | None = None) -> int:
