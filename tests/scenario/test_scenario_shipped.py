@@ -17,6 +17,11 @@ SHIPPED = [path.stem for path in data_files("scenarios")]
 
 #: scenario -> instrument, method and the scores that its reconstruction must reach at least
 RECONSTRUCTED = {"label-tomography": ("tomo", "fbp", {"precision": 0.95, "recall": 0.7, "f1": 0.8})}
+#: scenario -> instrument, references, and the scores of its map of species: the largest error, and the least of others
+SPECIES = {
+    "gold-precipitation": ("stack", ("gold", "gold_sulphide", "gold_chloride"), 0.12, 0.97),
+    "iron-oxides": ("stack", ("iron", "wustite", "hematite", "goethite"), 0.06, 0.98),
+}
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -36,13 +41,22 @@ def test_a_shipped_scenario_runs_and_meets_its_expectations(name: str, tmp_path:
         found = reconstructed(tmp_path / name, instrument, method)["labels"]
         assert all(found[key] >= least for key, least in scores.items()), found
         assert found["distance [m]"] < 12e-9  # of labels of 15 nm radius in pixels of 20 nm
+    if name in SPECIES:
+        instrument, references, error, least = SPECIES[name]
+        named = f"references={json.dumps(references)}"
+        found = reconstructed(tmp_path / name, instrument, "lcf", "--set", named)["speciation"]
+        assert found["rms_error"] < error
+        assert found["correlation"] > least
+        assert found["rightly_classified"] > 0.98
+        knob = ("--set", f"classes={len(references)}")
+        assert reconstructed(tmp_path / name, instrument, "clusters", *knob)["classes"]["rightly_classified"] > 0.95
 
 
-def reconstructed(run: Path, instrument: str, method: str) -> dict[str, dict[str, float]]:
+def reconstructed(run: Path, instrument: str, method: str, *more: str) -> dict[str, dict[str, float]]:
     """The scores that `xsim reconstruct` reports."""
     out = io.StringIO()
     with redirect_stdout(out):
-        options = ["--method", method, "-o", str(run.parent / "found"), "--json"]
+        options = ["--method", method, "-o", str(run.parent / "found"), "--json", *more]
         assert main(["reconstruct", str(run), instrument, *options]) == 0
     assert (run.parent / "found" / f"{instrument}-{method}.png").is_file()
     scores: dict[str, dict[str, float]] = json.loads(out.getvalue())["scores"]

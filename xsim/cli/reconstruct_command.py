@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from xsim.reconstruct._protocol import Reconstruction
 
 
+#: what a method may estimate that only the scores of chemical maps know
+_CHEMICAL = ("classes", "region_density", "amount")
+
+
 def add(commands: Any) -> argparse.ArgumentParser:
     """The command's parser."""
     command: argparse.ArgumentParser = commands.add_parser(
@@ -126,13 +130,29 @@ def score(run: Path, measurement: Measurement, found: Reconstruction) -> tuple[l
         as_float(energy, "eV") if isinstance(energy, str) else float(measurement.frames["energy"][0]),
         None if spread is None else spread.values,
     )
+    truths = read_truth(path, measurement.name)
+    chemical = _chemical(found, truths)
     try:
-        compared = compare(estimate, read_truth(path, measurement.name))
+        compared = chemical + (compare(estimate, truths) if found.estimates not in _CHEMICAL else [])
     except FileError as error:
-        return [], str(error)
+        return chemical, "" if chemical else str(error)
     labels = found.extras.get("labels")
     seen = None if labels is None else compare_labels(labels.values, read_particles(path), found.axes)
     return compared + ([] if seen is None else [seen]), ""
+
+
+def _chemical(found: Reconstruction, truths: dict[str, Any]) -> list[Comparison]:
+    """Shares of species, classes and spectra of regions against the truth, where the method found some."""
+    from xsim.metrics.speciation import compare_classes, compare_regions, compare_shares
+
+    extras = found.extras
+    if "fraction" in extras:
+        return compare_shares(extras["fraction"], extras["fraction_error"], extras["atoms_per_volume"], truths)
+    if "classes" in extras:
+        return compare_classes(extras["classes"], extras["cluster_spectra"].axes[1].values, truths)
+    if "mask" in extras and found.error is not None:
+        return compare_regions(found.values, found.error, extras["mask"], found.axes[1], truths.get("expected"))
+    return []
 
 
 def write(files: tuple[Path, Path], found: Reconstruction, compared: list[Comparison], notes: dict[str, Any]) -> None:

@@ -36,6 +36,8 @@ FloatArray = NDArray[np.float64]
 #: samples per period of the finest fringe of the spot: the first for which the wave grid is no larger than LARGE a side
 SAMPLES = (32, 16, 8)
 LARGE = 1024
+#: a relative bandwidth up to which the spot of mirrors is that of the middle of the spectrum
+NARROW = 1e-3
 #: the largest number of samples of the wave grid
 MOST = 3072**2
 
@@ -151,6 +153,10 @@ class StxmPrepared:
         """Share of the photons transmitted with the spot at each sample of the wave grid, and its spline."""
         image = np.zeros(self.grid.shape)
         lines, weights = self.light.lines(energy)
+        if self.instrument.mirrors is not None and self.instrument.bandwidth.relative_width <= NARROW:
+            # mirrors have one focus, whose width follows each line to second order in the bandwidth at most
+            passed = sum(w * self._transmitted(order * float(e)) for e, w in zip(lines, weights, strict=True))
+            lines, weights, image = lines[:0], weights[:0], self._blurred(np.asarray(passed), 0, energy, energy)
         for number, (line, weight) in enumerate(zip(lines, weights, strict=True)):
             image += weight * self._line_image(number, float(line), energy, order)
         if self.instrument.motion.still:
@@ -160,10 +166,17 @@ class StxmPrepared:
         return image, spline_filter(image, order=3, mode="grid-wrap")
 
     def _line_image(self, number: int, line: float, energy: float, order: int) -> FloatArray:
+        return self._blurred(self._transmitted(order * line), number, line, energy)
+
+    def _transmitted(self, line: float) -> FloatArray:
+        """Share of photons of `line` [eV] that each sample lets through."""
         depth = np.zeros(self.grid.shape)
         for material, metres in self.thickness.items():
-            depth += float(material.optics(order * line).mu_total) * metres
-        transmitted = np.exp(-depth)
+            depth += float(material.optics(line).mu_total) * metres
+        return np.exp(-depth)
+
+    def _blurred(self, transmitted: FloatArray, number: int, line: float, energy: float) -> FloatArray:
+        """The transmission averaged over the spot of `line` [eV]."""
         base = transmitted[0, 0]  # what is uniform stays exact; only the contrast goes through single precision
         contrast = (transmitted - base).astype(np.complex64)
         transfer = np.conj(self._transfer(number, line, energy)).astype(np.complex64)
@@ -196,6 +209,8 @@ def illuminated(light: Light, grid: Grid, factor: int, frames: FrameTable) -> li
         )
         np.add.at(landed, (rows, columns), photons[chosen, None] / x.shape[1])
         lines, weights = light.lines(energy)
+        if instrument.mirrors is not None and instrument.bandwidth.relative_width <= NARROW:
+            lines, weights = np.array([energy]), np.ones(1)
         spot = sum(
             w * inner_frequencies(light.transfer(grid, factor, float(line), energy), coarse.shape)
             for line, w in zip(lines, weights, strict=True)

@@ -21,6 +21,11 @@ def rows(found: Reconstruction, compared: list[Comparison]) -> Rows:
         shown += volume_rows(found, compared)
     if not shown:
         shown.append(_alone(found))
+    if "cluster_spectra" in found.extras:
+        shown[-1].append(_clusters(found))
+    if "fit" in found.extras:
+        shown.insert(0, [_fitted(found)])
+    shown = [row for row in shown if row]
     if found.history:
         curves = [Line(name, np.arange(1, len(c) + 1), np.asarray(c)) for name, c in found.history.items()]
         label = next(iter(found.history))
@@ -28,6 +33,27 @@ def rows(found: Reconstruction, compared: list[Comparison]) -> Rows:
     if "prtf" in found.extras:
         shown.append([_transfer(found)])
     return shown
+
+
+def _fitted(found: Reconstruction) -> Curves:
+    """A spectrum with its fit and the parts that references make of it."""
+    names = ["spectrum", "fit", *(name for name in found.extras if name.startswith("part_"))]
+    curves = [(name, found.extras[name]) for name in names]
+    x = np.asarray(curves[0][1].axes[0].values, np.float64)
+    lines = [
+        Line(name.removeprefix("part_").replace("_", " "), x, np.asarray(curve.values), points=name == "spectrum")
+        for name, curve in curves
+    ]
+    return Curves("Mean spectrum, its fit and the parts of it", "photon energy [eV]", "signal", tuple(lines))
+
+
+def _clusters(found: Reconstruction) -> Curves:
+    """The mean spectrum of each class."""
+    spectra = found.extras["cluster_spectra"]
+    x = np.asarray(spectra.axes[1].values, np.float64)
+    named = zip(spectra.axes[0].values, spectra.values, strict=True)
+    lines = [Line(f"class {k}" if k else "nothing", x, np.asarray(one)) for k, one in named]
+    return Curves("Mean spectrum of each class", "photon energy [eV]", "optical density", tuple(lines))
 
 
 def _transfer(found: Reconstruction) -> Curves:

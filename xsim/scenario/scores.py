@@ -18,6 +18,10 @@ def scored(scores: Iterable[Any], measurement: Measurement) -> tuple[dict[str, f
     said: list[str] = []
     for score in scores:
         try:
+            if hasattr(score, "spectrum"):
+                numbers = score.spectrum(*_spectrum(measurement, score.of))
+                found |= {name: float(value) if math.isfinite(value) else None for name, value in numbers.items()}
+                continue
             images, axes = _images(measurement, score.of)
             if not score.frame < len(images):
                 allowed = f"0 to {len(images) - 1}"
@@ -29,6 +33,26 @@ def scored(scores: Iterable[Any], measurement: Measurement) -> tuple[dict[str, f
             continue
         found |= {name: float(value) if math.isfinite(value) else None for name, value in numbers.items()}
     return found, said
+
+
+def _spectrum(m: Measurement, of: str) -> tuple[Array, Array]:
+    """Ascending energies [eV] and densities of an absorption spectrum. Raises RangeError for anything else."""
+    from xsim.exposure import one_channel
+    from xsim.formats._spectrum import absorbance
+
+    one = one_channel(m)
+    if [axis.name for axis in one.frames.axes] != ["energy"] or one.axes:
+        raise RangeError("not a spectrum", value=m.kind, allowed="an instrument of kind absorption with energies")
+    if of == "expected" and one.expected is None:
+        raise RangeError("the expectation was not kept", field="of", value=of, allowed='"counts"')
+    energies = np.asarray(one.frames["energy"], np.float64)
+    order = np.argsort(energies, kind="stable")
+    if of == "expected":
+        with np.errstate(divide="ignore"):
+            density = np.log(np.asarray(one.incident, np.float64) / np.ravel(np.asarray(one.expected, np.float64)))
+    else:
+        density = absorbance(one)[0]
+    return energies[order], density[order]
 
 
 def _images(m: Measurement, of: str) -> tuple[Array, tuple[Axis, Axis]]:
