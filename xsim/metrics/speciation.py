@@ -2,8 +2,8 @@
 
 True shares are the atoms of the absorbing element in each reference's material over those in all references, from the
 true thickness of each material. Points count where the truth holds at least `LEAST` of its 99th percentile of them and
-the map gives a share. A point is rightly classified if its largest share (or its cluster) is that of the truth; clusters
-have no names, so they are matched to the species that they cover best (Hungarian method).
+the map gives a share. A point is rightly classified if its largest share (or its cluster) is that of the truth.
+Clusters have no names, so they are matched to the species that they cover best (Hungarian method).
 """
 
 from __future__ import annotations
