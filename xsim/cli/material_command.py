@@ -82,7 +82,12 @@ def _one_energy(found: dict[str, Any]) -> list[str]:
     lines = [f"{found['name']}: {formula}, {found['density [kg/m^3]'] / 1000:.5g} g/cm^3", columns(rows)]
     lines.append(f"composition and density: {found['source'] or 'as given'}")
     lines.append(f"optical constants: {found['data']}")
-    lines += [f"near edge {n['element']} {n['edge']}: {n['file']}; {n['source']}" for n in found["near edges"]]
+    for near in found["near edges"]:
+        what = near.get("file", "arctangent and peaks by formula")
+        reach = f"{near['from [eV]']:.6g} to {near['to [eV]']:.6g} eV"
+        atoms = f"{100 * near['share of the atoms']:.3g} % of its atoms"
+        text = f"near edge {near['element']} {near['edge']}: {what}, {reach}, {atoms}"
+        lines.append(f"{text}; {near['source'] or 'as given'}")
     lines += [f"caution: {text}" for text in found["cautions"]]
     return [*lines, "+- is the spread of the published tables"]
 

@@ -70,7 +70,7 @@ class TransmissionPrepared:
     def truth(self) -> dict[str, Truth]:
         """Thickness of each material, phase and optical density on the scan's own grid."""
         points = raster_grid(self.instrument.field, self.instrument.step)
-        return truth_maps(self.specimen, points, self.instrument.energy, all_losses=True)
+        return truth_maps(self.specimen, points, self.instrument.energy)
 
     def _images(self, energy: float) -> dict[Grid, FloatArray]:
         found: dict[Grid, FloatArray] = self._seen.get(energy, lambda: self._convolved(energy))

@@ -7,6 +7,7 @@ periodictable and xraydb (extra `test`), at build time only.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,15 +92,11 @@ def cxro_source(symbol: str, edges: FloatArray) -> Source:
 
 def xraylib_source(z: int, edges: FloatArray) -> Source:
     """`CS_Photo` of xraylib as f2, its jumps taken at the steepest point within 1 % of each edge."""
-    import xraylib
-
-    barns = xraylib.AtomicWeight(z) / xraylib.AVOGNUM  # cm^2/g to barn per atom (AVOGNUM is in 1e24)
     energy = np.geomspace(*XRAYLIB, 1500)
     jumps, places, guards = np.zeros(len(edges)), np.zeros(len(edges)), np.zeros(len(edges))
 
     def log_f2(points: FloatArray) -> FloatArray:
-        values = np.array([xraylib.CS_Photo(z, point / 1e3) for point in points]) * barns
-        return np.log(values * points * _F2_PER_BARN)
+        return np.log(xraylib_f2(z, points))
 
     gaps = np.diff(edges, prepend=0, append=1e9)
     for k, edge in enumerate(edges):
@@ -122,29 +119,38 @@ def xraylib_source(z: int, edges: FloatArray) -> Source:
     return Source(np.log(energy), log_f2(energy) - removed, jumps)
 
 
-def cxro_f1(symbol: str, energy: FloatArray) -> FloatArray:
-    """f1 of the CXRO table at `energy` [eV], NaN outside it."""
-    raw = _nff(symbol)
-    raw = raw[raw[:, 1] > -9000]  # the table's mark for "not given"
-    raw = raw[np.argsort(raw[:, 0], kind="stable")]
-    return np.interp(energy, raw[:, 0], raw[:, 1], left=np.nan, right=np.nan)
+def cxro_f1(symbol: str) -> tuple[FloatArray, FloatArray]:
+    """Energies [eV] and f1 of the CXRO table where it is given, sorted."""
+    energy, f1, _ = _nff(symbol).T
+    energy, first = np.unique(energy, return_index=True)
+    keep = f1[first] > -9000  # the table's mark for "not given"
+    return energy[keep], f1[first][keep]
 
 
-def chantler(symbol: str, energy: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """f1 and f2 of Chantler's table at `energy` [eV], NaN outside it."""
+def chantler(symbol: str) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Energies [eV], f1 and f2 of Chantler's table, at the energies where it is published."""
     import xraydb
 
-    known = xraydb.chantler_energies(symbol)
-    low, high = max(known[0], 30.0), known[-1]
-    inside = (low < energy) & (high > energy)
-    f1, f2 = np.full(len(energy), np.nan), np.full(len(energy), np.nan)
-    f1[inside] = xraydb.f1_chantler(symbol, energy[inside]) + xraydb.atomic_number(symbol)
-    f2[inside] = xraydb.f2_chantler(symbol, energy[inside])
-    return f1, np.where(f2 > 0, f2, np.nan)
+    # the rows themselves: the package's splines through them ring at edges
+    row = xraydb.get_xraydb().get_cache("Chantler", column="element", value=symbol)[0]
+    energy, f1, f2 = (np.array(json.loads(text), np.float64) for text in (row.energy, row.f1, row.f2))
+    energy, first = np.unique(energy, return_index=True)
+    keep = (energy >= 10) & (f2[first] > 0)
+    return energy[keep], f1[first][keep] + xraydb.atomic_number(symbol), f2[first][keep]
+
+
+def xraylib_f2(z: int, energy: FloatArray) -> FloatArray:
+    """f2 by the photoelectric cross sections of xraylib at `energy` [eV]."""
+    import xraylib
+
+    barns = xraylib.AtomicWeight(z) / xraylib.AVOGNUM  # cm^2/g to barn per atom (AVOGNUM is in 1e24)
+    return np.array([xraylib.CS_Photo(z, point / 1e3) for point in energy]) * barns * energy * _F2_PER_BARN
 
 
 def _nff(symbol: str) -> FloatArray:
     import periodictable
 
     path = Path(periodictable.__file__).parent / "xsf" / f"{symbol.lower()}.nff"
-    return np.loadtxt(path, skiprows=1)
+    rows = np.loadtxt(path, skiprows=1)
+    # a row beyond the next one is a slip of the file (silicon has one half way up its K edge, beyond the edge's end)
+    return rows[np.append(np.diff(rows[:, 0]) >= 0, True)]

@@ -3,8 +3,8 @@
 Per element Z = 1..92, 30 eV - 150 keV: f2 (photoabsorption) from the CXRO/Henke tables below 2 keV, blended in
 log E over 2-5 keV into the photoelectric cross sections of xraylib; both sources are first aligned to one table of
 edges (that of xraydb, Elam 2002), at which the jump is a ramp as wide as the level. f1 is the exact Kramers-Kronig
-transform of that f2. The total attenuation adds the Rayleigh and Compton cross sections of xraylib. The bands are
-the largest deviations of CXRO, xraylib and Chantler (NIST FFAST) from the values given.
+transform of that f2. The total attenuation adds the Rayleigh and Compton cross sections of xraylib. The bands
+envelop what CXRO, xraylib and Chantler (NIST FFAST) say instead (`xsim.matter.build_bands`).
 Needs the packages periodictable and xraydb (extra `test`) at build time only.
 References: CXRO doi 10.1006/adnd.1993.1013; xraylib doi 10.1016/j.sab.2011.09.011; Elam et al. doi
 10.1016/S0969-806X(01)00227-4; Chantler doi 10.1063/1.555974.
@@ -20,12 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xsim.matter.build_bands import bands
 from xsim.matter.build_sources import (
-    XRAYLIB,
     Source,
-    chantler,
-    cxro,
-    cxro_f1,
     cxro_source,
     edges_of,
     widths_of,
@@ -35,11 +32,11 @@ from xsim.matter.kramers_kronig import relativistic_charge, transform
 
 FloatArray = NDArray[np.float64]
 
-VERSION = "1"
+VERSION = "2"
 #: stored nodes reach a little further, so that interpolation at the ends is ordinary
 STORED = (29.0, 152e3)
 BLEND = (2000.0, 5000.0)
-#: the common coarse grid of scatter cross sections and uncertainty bands [eV]
+#: the common coarse grid of scatter cross sections [eV]
 COARSE = np.geomspace(STORED[0], STORED[1], 430)
 
 
@@ -140,54 +137,24 @@ def scatter(z: int) -> FloatArray:
     return out
 
 
-def bands(z: int, f2: Absorption, f1: Dispersion) -> tuple[FloatArray, FloatArray]:
-    """Largest deviation of CXRO, xraylib and Chantler from our f1 [electrons] and relative from our f2, on COARSE.
-
-    Within 2 % of an edge the values from outside are carried over: there the tables differ by their edge positions,
-    and the fine structure of the edge, in none of them, is larger still.
-    """
-    import xraylib
-
-    symbol = xraylib.AtomicNumberToSymbol(z)
-    ours1, ours2 = f1(COARSE), f2(COARSE)
-    energy, cxro2 = cxro(symbol)
-    tables2 = [np.exp(np.interp(np.log(COARSE), np.log(energy), np.log(cxro2), right=np.nan))]
-    inside = XRAYLIB[0] < COARSE
-    with_jumps = f2.high.at(np.log(COARSE)) + (COARSE[:, None] > f2.edges) @ f2.high.jumps
-    tables2.append(np.where(inside, np.exp(with_jumps), np.nan))
-    chantler1, chantler2 = chantler(symbol, COARSE)
-    tables1 = [cxro_f1(symbol, COARSE), chantler1]
-    tables2.append(chantler2)
-    band1 = _largest([np.abs(t - ours1) for t in tables1])
-    band2 = _largest([np.abs(t / ours2 - 1) for t in tables2])
-    near = (np.abs(COARSE[:, None] / f2.edges - 1) < 0.02).any(axis=1)
-    for band in (band1, band2):
-        good = np.isfinite(band) & ~near
-        band[:] = np.interp(np.log(COARSE), np.log(COARSE[good]), band[good])
-    return band1, band2
-
-
-def _largest(deviations: list[FloatArray]) -> FloatArray:
-    stack = np.array(deviations)
-    return np.where(np.isfinite(stack).any(axis=0), np.nanmax(np.nan_to_num(stack, nan=-1.0), axis=0), np.nan)
-
-
 def element(z: int) -> dict[str, Any]:
-    """The columns of one element: energy, f1, f2 at its nodes; bands and scatter on COARSE; edges; atomic weight."""
+    """The columns of one element: f1, f2 at its nodes; bands at theirs; scatter on COARSE; edges; atomic weight."""
     import xraylib
 
     f2 = absorption(z)
     f1 = Dispersion(z, f2)
     nodes, values = stored_nodes(f2, f1)
-    band1, band2 = bands(z, f2, f1)
+    band_energy, band1, band2 = bands(z, f2, nodes, values)
     return {
         "energy": nodes,
+        "band_energy": band_energy,
         "f1": values.astype(np.float32),
         "log_f2": np.log(f2(nodes)).astype(np.float32),
         "band1": band1.astype(np.float32),
         "band2": band2.astype(np.float32),
         "scatter": scatter(z).astype(np.float32),
         "edges": f2.edges,
+        "edge_widths": f2.widths,
         "edge_names": list(edges_of(xraylib.AtomicNumberToSymbol(z))),
         "weight": xraylib.AtomicWeight(z),
     }
@@ -196,12 +163,14 @@ def element(z: int) -> dict[str, Any]:
 def build(numbers: range = range(1, 93)) -> dict[str, Any]:
     """All arrays of the packaged file."""
     columns = [element(z) for z in numbers]
-    stacked = {name: np.array([c[name] for c in columns]) for name in ("band1", "band2", "scatter", "weight")}
-    joined = {name: np.concatenate([c[name] for c in columns]) for name in ("energy", "f1", "log_f2", "edges")}
+    stacked = {name: np.array([c[name] for c in columns]) for name in ("scatter", "weight")}
+    names = ("energy", "f1", "log_f2", "edges", "edge_widths", "band_energy", "band1", "band2")
+    joined = {name: np.concatenate([c[name] for c in columns]) for name in names}
     return {
         **stacked,
         **joined,
         "offsets": np.cumsum([0] + [len(c["energy"]) for c in columns]),
+        "band_offsets": np.cumsum([0] + [len(c["band_energy"]) for c in columns]),
         "edge_offsets": np.cumsum([0] + [len(c["edges"]) for c in columns]),
         "edge_names": np.array([name for c in columns for name in c["edge_names"]]),
         "coarse": COARSE,

@@ -1,8 +1,6 @@
 """Everything known about a material at some energies, with the source of the data and its uncertainty band.
 
-The band of f1 and f2 is the largest deviation of the published tables (CXRO/Henke, xraylib, Chantler) from the value
-given; those of delta and beta take the elements' bands as fully correlated. Inside a measured near edge the
-normalisation adds 4 % to f2, and 4 % of what the measured edge changes to f1.
+`xsim.matter.uncertainty` says what the bands are.
 """
 
 from __future__ import annotations
@@ -13,11 +11,11 @@ import numpy as np
 
 from xsim.constants import HC
 from xsim.matter import elements
+from xsim.matter.analytic_edge import AnalyticEdge
 from xsim.matter.material import Material
-from xsim.matter.near_edge import OVERLAY, NearEdge, correction
+from xsim.matter.near_edge import NearEdge, correction
+from xsim.matter.uncertainty import element_bands
 
-#: what the choice of fit bands does to the scale of a measured near edge
-NEAR_EDGE_BAND = 0.04
 #: how far below and above an edge [eV] bonds shift it and near-edge structure matters
 FINE_STRUCTURE = (10.0, 60.0)
 SOURCE = (
@@ -33,15 +31,10 @@ def describe(material: Material, energies_eV: Any) -> dict[str, Any]:
     """
     energy = np.atleast_1d(np.asarray(energies_eV, np.float64))
     optics = material.optics(energy)
-    per_element, sums = {}, np.zeros((4, energy.size))
-    for symbol, number in material.number_densities.items():
+    per_element = {}
+    for symbol, _ in material.composition:
         f1, f2 = material.factors(symbol, energy)
-        band1, band2 = elements.element(symbol).bands(energy)
-        for near in material.near_edges:
-            if near.element == symbol:
-                band1 = band1 + NEAR_EDGE_BAND * near.share * np.abs(correction(near)(energy)[0])
-                band2 = band2 + NEAR_EDGE_BAND * near.share * _inside(near, energy)
-        sums += number * np.array([f1, band1, f2, f2 * band2])
+        band1, band2 = element_bands(material, symbol, energy)
         per_element[symbol] = {
             "f1 [electrons]": f1.tolist(),
             "f1 band [electrons]": band1.tolist(),
@@ -59,9 +52,9 @@ def describe(material: Material, energies_eV: Any) -> dict[str, Any]:
         "energy [eV]": energy.tolist(),
         "wavelength [m]": (HC / energy).tolist(),
         "delta": optics.delta.tolist(),
-        "delta band [relative]": (sums[1] / np.abs(sums[0])).tolist(),
+        "delta band [relative]": optics.delta_band.tolist(),
         "beta": optics.beta.tolist(),
-        "beta band [relative]": (sums[3] / sums[2]).tolist(),
+        "beta band [relative]": optics.beta_band.tolist(),
         "mu_photo [1/m]": optics.mu_photo.tolist(),
         "mu_total [1/m]": optics.mu_total.tolist(),
         "attenuation length [m]": (1 / optics.mu_total).tolist(),
@@ -71,12 +64,12 @@ def describe(material: Material, energies_eV: Any) -> dict[str, Any]:
 
 def cautions(material: Material, energy: np.ndarray) -> list[str]:
     """Where `energy` (n,) [eV] meets the fine structure of an edge that was not measured: one sentence per edge."""
-    measured = {(near.element, near.edge) for near in material.near_edges}
+    known = [(near.element, near.window) for near in material.near_edges]
     found = []
     for symbol, _ in material.composition:
         for shell, edge in elements.element(symbol).edges.items():
             inside = (energy > edge - FINE_STRUCTURE[0]) & (energy < edge + FINE_STRUCTURE[1])
-            if inside.any() and (symbol, shell) not in measured:
+            if inside.any() and not any(symbol == one and low <= edge <= high for one, (low, high) in known):
                 found.append(
                     f"{energy[inside][0]:g} eV is near the {symbol} {shell} edge ({edge:g} eV), given as the step of a "
                     "free atom without fine structure"
@@ -84,22 +77,25 @@ def cautions(material: Material, energy: np.ndarray) -> list[str]:
     return found
 
 
-def _inside(near: NearEdge, energy: np.ndarray) -> np.ndarray:
-    edge = elements.element(near.element).edges[near.edge]
-    inside: np.ndarray = (energy > edge + OVERLAY[0]) & (energy < edge + OVERLAY[1])
-    return inside
-
-
-def _near_edge(near: NearEdge) -> dict[str, Any]:
-    edge = elements.element(near.element).edges[near.edge]
-    return {
+def _near_edge(near: NearEdge | AnalyticEdge) -> dict[str, Any]:
+    change = correction(near)
+    common = {
         "element": near.element,
         "edge": near.edge,
-        "file": near.file,
-        "energy shift [eV]": near.energy_shift,
-        "measured from [eV]": edge + OVERLAY[0],
-        "measured to [eV]": edge + OVERLAY[1],
-        "residual of the fit [relative]": correction(near).residual,
+        "from [eV]": change.range[0],
+        "to [eV]": change.range[1],
         "share of the atoms": near.share,
         "source": near.source,
+    }
+    if isinstance(near, AnalyticEdge):
+        position, width = near.step
+        peaks = [[peak.position, peak.width, peak.height, peak.form] for peak in near.peaks]
+        formula = {"step at [eV]": position, "step width [eV]": width, "peaks [eV, eV, steps, form]": peaks}
+        return {**common, "kind": "formula", **formula}
+    return {
+        **common,
+        "kind": "measured",
+        "file": near.file,
+        "energy shift [eV]": near.energy_shift,
+        "residual of the fit [relative]": change.residual,
     }

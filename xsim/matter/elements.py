@@ -41,9 +41,10 @@ class Element:
     """Tabulated optical constants of one element.
 
     energy (n,) [eV], f1 (n,) [electrons], log_f2 (n,) natural logarithm of electrons, and their slopes after each node
-    (in E and in log E); coarse (m,) [eV] with log_scatter
-    (2, m), Rayleigh and Compton [log m^2 per atom], and the bands of f1 [electrons] and f2 [relative]; edges: shell
-    name -> [eV]; weight [g/mol].
+    (in E and in log E); log_coarse (m,) [log eV], evenly
+    spaced, with log_scatter (3, m), Rayleigh, Compton and their sum [log m^2 per atom]; log_band [log eV] with the
+    bands of f1 [electrons] and f2 [relative]; edges, widths: shell name -> [eV], position and width
+    of the ramp of f2; weight [g/mol].
     """
 
     symbol: str
@@ -57,9 +58,18 @@ class Element:
     log_f2_slope: FloatArray
     log_coarse: FloatArray
     log_scatter: FloatArray
+    log_band: FloatArray
     band1: FloatArray
     band2: FloatArray
     edges: dict[str, float]
+    widths: dict[str, float]
+
+    def edge(self, shell: str) -> tuple[float, float]:
+        """Energy and width [eV] of the edge of a shell ("K", "L3"); raises UnknownNameError."""
+        if shell not in self.edges:
+            allowed = ", ".join(self.edges)
+            raise UnknownNameError("unknown edge", field="edge", value=f"{self.symbol} {shell}", allowed=allowed)
+        return self.edges[shell], self.widths[shell]
 
     def factors(self, energy: Any) -> tuple[FloatArray, FloatArray]:
         """f1 (linear in E) and f2 (linear in log-log) [electrons] at `energy` [eV], any shape, within the range."""
@@ -71,13 +81,21 @@ class Element:
     def scatter(self, energy: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Rayleigh and Compton cross sections [m^2 per atom] at `energy` [eV]."""
         x = np.log(energy)
-        rayleigh, compton = (np.exp(np.interp(x, self.log_coarse, row)) for row in self.log_scatter)
+        rayleigh, compton = (np.exp(np.interp(x, self.log_coarse, row)) for row in self.log_scatter[:2])
         return rayleigh, compton
 
+    def scattered(self, log_energy: FloatArray) -> FloatArray:
+        """Both cross sections together [m^2 per atom] at `log_energy` [log eV]."""
+        place = (log_energy - self.log_coarse[0]) / (self.log_coarse[1] - self.log_coarse[0])
+        index = place.astype(np.intp)
+        row = self.log_scatter[2]
+        both: FloatArray = np.exp(row[index] + (place - index) * (row[index + 1] - row[index]))
+        return both
+
     def bands(self, energy: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Uncertainty of f1 [electrons] and of f2 [relative]: the largest deviation of the published tables."""
+        """Uncertainty of f1 [electrons] and of f2 [relative] at `energy` [eV]: an envelope of the published tables."""
         x = np.log(energy)
-        return np.interp(x, self.log_coarse, self.band1), np.interp(x, self.log_coarse, self.band2)
+        return np.interp(x, self.log_band, self.band1), np.interp(x, self.log_band, self.band2)
 
 
 @cache
@@ -99,9 +117,10 @@ def element(symbol: str) -> Element:
         raise UnknownNameError("unknown element", value=symbol, allowed="H, He, ... U (Z = 1 to 92)")
     table, i = _table(), SYMBOLS.index(symbol)
     rows = slice(table["offsets"][i], table["offsets"][i + 1])
+    band_rows = slice(table["band_offsets"][i], table["band_offsets"][i + 1])
     edge_rows = slice(table["edge_offsets"][i], table["edge_offsets"][i + 1])
     names, values = table["edge_names"][edge_rows].tolist(), table["edges"][edge_rows].tolist()
-    energy = table["energy"][rows]
+    energy, scatter = table["energy"][rows], table["scatter"][i].astype(np.float64)
     log_energy, f1, log_f2 = np.log(energy), table["f1"][rows].astype(float), table["log_f2"][rows].astype(float)
     return Element(
         symbol=symbol,
@@ -114,10 +133,12 @@ def element(symbol: str) -> Element:
         f1_slope=np.diff(f1) / np.diff(energy),
         log_f2_slope=np.diff(log_f2) / np.diff(log_energy),
         log_coarse=np.log(table["coarse"]),
-        log_scatter=np.log(table["scatter"][i].astype(np.float64)),
-        band1=table["band1"][i].astype(np.float64),
-        band2=table["band2"][i].astype(np.float64),
+        log_scatter=np.log(np.concatenate((scatter, scatter.sum(axis=0, keepdims=True)))),
+        log_band=np.log(table["band_energy"][band_rows]),
+        band1=table["band1"][band_rows].astype(np.float64),
+        band2=table["band2"][band_rows].astype(np.float64),
         edges=dict(zip(names, values, strict=True)),
+        widths=dict(zip(names, table["edge_widths"][edge_rows].tolist(), strict=True)),
     )
 
 

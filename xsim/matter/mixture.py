@@ -1,8 +1,9 @@
-"""Mixtures of materials by mass or by volume, measured near edges included.
+"""Mixtures of materials by mass, by volume or by atoms, near edges included.
 
 By volume v: density sum v_i rho_i; what is missing to 1 is empty (porosity). By mass w: 1/density = sum w_i / rho_i, no
-change of volume on mixing. The optical constants are those of the atoms side by side, valid where the grains of the
-mixture are far smaller than what the optics resolve.
+change of volume on mixing; by atoms a: the same, volumes in proportion to a_i / (atoms per volume of i). The optical
+constants are those of the atoms side by side, valid where the grains of the mixture are far smaller than what the
+optics resolve.
 """
 
 from __future__ import annotations
@@ -20,24 +21,26 @@ from xsim.matter.material import Material
 def mixture(
     name: str,
     parts: Sequence[tuple[Material, float]],
-    by: Literal["mass", "volume"] = "mass",
+    by: Literal["mass", "volume", "atoms"] = "mass",
     density: float | None = None,
     source: str = "",
 ) -> Material:
-    """A material of `parts` (material, share); shares by mass add up to 1, by volume to at most 1.
+    """A material of `parts` (material, share); shares by mass or atoms add up to 1, by volume to at most 1.
 
     density [kg/m^3] replaces the one that follows from the parts. Raises RangeError for shares that do not add up.
     """
     total = sum(share for _, share in parts)
-    fits = abs(total - 1) < 0.01 if by == "mass" else 0 < total < 1.01
+    fits = 0 < total < 1.01 if by == "volume" else abs(total - 1) < 0.01
     if not parts or not fits or min(share for _, share in parts) <= 0:
-        allowed = "each > 0, in all 1 within 1 %" if by == "mass" else "each > 0, in all at most 1 (the rest is empty)"
+        in_all = "at most 1 (the rest is empty)" if by == "volume" else "1 within 1 %"
+        allowed = f"each > 0, in all {in_all}"
         raise RangeError(f"shares by {by} of a mixture", field=f"parts_by_{by}", value=total, allowed=allowed)
     if by == "volume":
         volumes = [share for _, share in parts]
     else:
-        specific = sum(share / total / material.density for material, share in parts)
-        volumes = [share / total / material.density / specific for material, share in parts]
+        bulk = [m.density if by == "mass" else sum(m.number_densities.values()) for m, _ in parts]
+        specific = [share / each for (_, share), each in zip(parts, bulk, strict=True)]
+        volumes = [volume / sum(specific) for volume in specific]
     atoms: dict[str, float] = {}
     for (material, _), volume in zip(parts, volumes, strict=True):
         for symbol, number in material.number_densities.items():

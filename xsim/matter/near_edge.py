@@ -1,10 +1,11 @@
 """Measured near-edge spectra spliced into the atomic table, with the Kramers-Kronig change of f1.
 
 A measured mu(E) has an arbitrary scale and a smooth background. In a band before and a band after the edge
-s mu(E) + a + b E + c E^2 is fitted to the atomic f2(E)/E (both bands weigh the same). Between E0 - 30 eV and
-E0 + 350 eV, E0 the tabulated edge, the fitted curve replaces the atomic one, with smoothstep tapers of 10 and 120 eV.
+s mu(E) + a + b E + c E^2 is fitted to the atomic f2(E)/E (both bands weigh the same). From the end of the first band to
+the middle of the second the fitted curve replaces the atomic one, with smoothstep tapers of a twelfth and a quarter
+of their widths: by default, around the tabulated edge E0, from E0 - 30 eV to E0 + 350 eV with tapers of 10 and 120 eV.
 f1 changes by the exact transform of the difference. Choice of bands and degree moves the scale by +-3-4 %.
-Valid where the spectrum covers both bands; one element and edge per spectrum.
+Valid where the spectrum covers both bands; one element per spectrum. Near edges by formula: `analytic_edge`.
 Reference for the idea: Watts, Opt. Express 22, 23628 (2014), doi 10.1364/OE.22.023628.
 """
 
@@ -17,18 +18,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from xsim.errors import FileError
+from xsim.errors import FileError, RangeError
 from xsim.matter import elements, xdi
-from xsim.matter.kramers_kronig import transform
+from xsim.matter.analytic_edge import AnalyticEdge, analytic_correction
+from xsim.matter.edge_change import Correction, changed, taper
 from xsim.resources import data_dir
 
 FloatArray = NDArray[np.float64]
 
-#: bands of the fit and of the overlay, relative to the edge [eV]
+#: bands of the fit relative to the edge [eV], and degree of the background
 PRE_BAND = (-150.0, -30.0)
 POST_BAND = (100.0, 600.0)
-OVERLAY = (-30.0, 350.0)
-TAPERS = (10.0, 120.0)
+DEGREE = 2
+#: tapers of the overlay in units of the two bands' widths
+TAPERS = (1 / 12, 0.24)
 #: finer steps than this are averaged [eV]
 BIN = 0.3
 
@@ -38,6 +41,7 @@ class NearEdge:
     """A measured spectrum of one element in a material.
 
     file: XDI, a path or relative to the shipped materials/; energy_shift [eV] is added to the energies of the file.
+    pre_band, post_band: where it is fitted to the atomic table, relative to the edge [eV]; degree of the background.
     share: part of the element's atoms that are in this state (below 1 in mixtures).
     """
 
@@ -47,56 +51,78 @@ class NearEdge:
     energy_shift: float = 0.0
     source: str = ""
     share: float = 1.0
+    pre_band: tuple[float, float] = PRE_BAND
+    post_band: tuple[float, float] = POST_BAND
+    degree: int = DEGREE
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """Where it replaces the atomic f2 [eV]."""
+        edge, _ = elements.element(self.element).edge(self.edge)
+        return edge + self.pre_band[1], edge + sum(self.post_band) / 2
 
 
-@dataclass(frozen=True, eq=False)
-class Correction:
-    """What a measured near edge adds to f1 and f2 [electrons] of its element, and the scale `s` of the fit."""
+def check_near_edges(nears: tuple[NearEdge | AnalyticEdge, ...], symbols: set[str]) -> None:
+    """Raises RangeError for a near edge of an element that is not there, and where more than all atoms have one."""
+    for near in nears:
+        if near.element not in symbols:
+            allowed = ", ".join(sorted(symbols))
+            raise RangeError(
+                "near edge of an element that the material does not hold",
+                field="near_edge", value=f"{near.element} {near.edge}", allowed=allowed,
+            )  # fmt: skip
+        together = sum(other.share for other in nears if _exclude(near, other))
+        if together > 1 + 1e-6:
+            value = f"{near.element} {near.edge} at {near.window[0]:.6g} eV: {together:.3g} of the atoms"
+            cure = "give one, or set pre_band and post_band apart"
+            raise RangeError("near edges overlap", field="near_edge", value=value, allowed="at most 1", cure=cure)
 
-    energy: FloatArray
-    more1: FloatArray
-    more2: FloatArray
-    scale: float
-    residual: float
 
-    def __call__(self, energy: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """(f1, f2) to add [electrons] at `energy` [eV]."""
-        return np.interp(energy, self.energy, self.more1), np.interp(energy, self.energy, self.more2)
+def _exclude(near: NearEdge | AnalyticEdge, other: NearEdge | AnalyticEdge) -> bool:
+    """Whether one atom cannot have both where the window of `near` begins; formulas add up over different edges."""
+    if near.element != other.element or not other.window[0] <= near.window[0] < other.window[1]:
+        return False
+    return near.edge == other.edge or not (isinstance(near, AnalyticEdge) or isinstance(other, AnalyticEdge))
 
 
-def correction(near: NearEdge) -> Correction:
-    """The correction for an atom in the measured state, whatever their share.
+def correction(near: NearEdge | AnalyticEdge) -> Correction:
+    """The correction for an atom in the state of `near`, whatever their share.
 
-    Raises FileError if the file does not fit the element or the bands.
+    Raises FileError if a file does not fit the element or the bands, RangeError for a formula that does not.
     """
     return _correction(replace(near, share=1.0))
 
 
 @cache
-def _correction(near: NearEdge) -> Correction:
+def _correction(near: NearEdge | AnalyticEdge) -> Correction:
+    if isinstance(near, AnalyticEdge):
+        return analytic_correction(near)
     path = Path(near.file) if Path(near.file).is_absolute() else data_dir("materials") / near.file
     spectrum = xdi.read(path)
     if (spectrum.element, spectrum.edge) != (near.element, near.edge):
         found = f"{path}: {spectrum.element} {spectrum.edge}"
         raise FileError("the spectrum is of another edge", value=found, allowed=f"{near.element} {near.edge}")
+    _check_bands(near)
     element = elements.element(near.element)
-    if near.edge not in element.edges:
-        raise FileError("unknown edge", value=f"{path}: {near.edge}", allowed=", ".join(element.edges))
-    edge = element.edges[near.edge]
+    edge, _ = element.edge(near.edge)
     energy, mu = rebinned(spectrum.energy + near.energy_shift, spectrum.mu)
-    if energy[0] > edge + PRE_BAND[0] / 2 or energy[-1] < edge + 0.6 * POST_BAND[1]:
-        allowed = f"{edge + PRE_BAND[0] / 2:g} eV or lower to {edge + 0.6 * POST_BAND[1]:g} eV or higher"
-        raise FileError(
-            "the spectrum is too short", value=f"{path}: {energy[0]:g} eV to {energy[-1]:g} eV", allowed=allowed
-        )
-    background, scale, residual = _fit(energy, mu, element, edge)
-    nodes, difference = _difference(energy, scale * mu, background, element, edge)
-    far = np.geomspace(1.0, 30.0, 400)
-    grid = np.unique(np.concatenate((nodes, (nodes[1:] + nodes[:-1]) / 2, edge / far, edge * far, _around(nodes))))
-    grid = grid[(grid >= elements.LOWEST) & (grid <= elements.HIGHEST)]
-    grid = np.unique(np.concatenate(([elements.LOWEST], grid, [elements.HIGHEST])))
-    more2 = np.interp(grid, nodes, difference, left=0.0, right=0.0)
-    return Correction(grid, transform(nodes, difference, grid), more2, scale, residual)
+    (first, before), (_, after) = near.pre_band, near.post_band
+    least, most = edge + before - (before - first) / 3, edge + 0.6 * after
+    if energy[0] > least or energy[-1] < most:
+        value = f"{path}: {energy[0]:g} eV to {energy[-1]:g} eV"
+        allowed = f"{least:g} eV or lower to {most:g} eV or higher, or narrower pre_band and post_band"
+        raise FileError("the spectrum is too short", value=value, allowed=allowed)
+    background, scale, residual = _fit(energy, mu, element, near)
+    nodes, difference = _difference(energy, scale * mu, background, element, near)
+    return changed(nodes, difference, edge, scale, residual)
+
+
+def _check_bands(near: NearEdge) -> None:
+    (a, b), (c, d) = near.pre_band, near.post_band
+    if not (a < b < c < d and b < 0 < d and near.degree in range(4)):
+        value = f"pre_band {near.pre_band}, post_band {near.post_band}, degree {near.degree}"
+        allowed = "pre_band low < high < 0, then post_band low < high, relative to the edge; degree 0 to 3"
+        raise RangeError("bands of a near edge", field="near_edge", value=value, allowed=allowed)
 
 
 def rebinned(energy: FloatArray, mu: FloatArray, width: float = BIN) -> tuple[FloatArray, FloatArray]:
@@ -107,15 +133,17 @@ def rebinned(energy: FloatArray, mu: FloatArray, width: float = BIN) -> tuple[Fl
     return np.bincount(which, energy) / count, np.bincount(which, mu) / count
 
 
-def _fit(energy: FloatArray, mu: FloatArray, element: elements.Element, edge: float) -> tuple[FloatArray, float, float]:
-    offset = energy - edge
-    pre = (offset >= PRE_BAND[0]) & (offset <= PRE_BAND[1])
-    post = (offset >= POST_BAND[0]) & (offset <= POST_BAND[1])
+def _fit(
+    energy: FloatArray, mu: FloatArray, element: elements.Element, near: NearEdge
+) -> tuple[FloatArray, float, float]:
+    offset = energy - element.edge(near.edge)[0]
+    pre = (offset >= near.pre_band[0]) & (offset <= near.pre_band[1])
+    post = (offset >= near.post_band[0]) & (offset <= near.post_band[1])
     inside = pre | post
     weight = np.sqrt(np.where(pre, 1 / max(pre.sum(), 1), 1 / max(post.sum(), 1)))[inside]
     target = element.factors(energy[inside])[1] / energy[inside]
-    u = offset / 500.0
-    design = np.stack([mu, np.ones_like(u), u, u * u], axis=1)
+    u = offset / near.post_band[1]
+    design = np.stack([mu, *(u**power for power in range(near.degree + 1))], axis=1)
     solution, *_ = np.linalg.lstsq(design[inside] * weight[:, None], target * weight, rcond=None)
     residual = float(np.sqrt(np.mean((design[inside] @ solution / target - 1) ** 2)))
     if not solution[0] > 0:
@@ -125,25 +153,16 @@ def _fit(energy: FloatArray, mu: FloatArray, element: elements.Element, edge: fl
 
 
 def _difference(
-    energy: FloatArray, scaled: FloatArray, background: FloatArray, element: elements.Element, edge: float
+    energy: FloatArray, scaled: FloatArray, background: FloatArray, element: elements.Element, near: NearEdge
 ) -> tuple[FloatArray, FloatArray]:
     """Nodes [eV] and the weighted difference of measured and atomic f2 there, zero at both ends."""
-    low, high = edge + OVERLAY[0], min(edge + OVERLAY[1], energy[-1])
+    low, high = near.window
+    high = min(high, energy[-1])
     measured = energy * (scaled + background)
     nodes = np.unique(np.concatenate((energy, element.energy, np.arange(low, high, 2.0), [low, high])))
     nodes = nodes[(nodes >= low) & (nodes <= high)]
-    weight = _smoothstep((nodes - low) / TAPERS[0]) * _smoothstep((high - nodes) / TAPERS[1])
+    widths = (band[1] - band[0] for band in (near.pre_band, near.post_band))
+    weight = taper(nodes, *(part * width for part, width in zip(TAPERS, widths, strict=True)))
     difference = weight * (np.interp(nodes, energy, measured) - element.factors(nodes)[1])
     difference[[0, -1]] = 0.0
     return nodes, difference
-
-
-def _around(nodes: FloatArray) -> FloatArray:
-    """Points beside the overlay where the transform still varies quickly."""
-    steps = np.geomspace(0.5, 1000.0, 60)
-    return np.concatenate((nodes[0] - steps, nodes[-1] + steps))
-
-
-def _smoothstep(u: FloatArray) -> FloatArray:
-    u = np.clip(u, 0, 1)
-    return u * u * (3 - 2 * u)

@@ -1,14 +1,18 @@
-"""A field of a scenario that names a material: a library name, or a table with formula and density."""
+"""A field of a scenario that names a material: a library name, or a table as `xsim.matter.material_form` has it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
+from pydantic import ValidationError
 from pydantic_core import core_schema
 
 from xsim.errors import ScenarioError, XsimError
 from xsim.matter import library
 from xsim.matter.material import Material
+from xsim.matter.material_form import MaterialForm, NearEdgeForm
+from xsim.model import NestedErrors
 from xsim.units import quantity
 
 
@@ -17,23 +21,19 @@ class _MaterialMark:
 
     @staticmethod
     def validate(value: Any) -> Material:
-        """From a name, a formula with density, or a Material; raises UnknownNameError with the nearest name."""
+        """From a name, a table, or a Material; raises UnknownNameError with the nearest name, or another XsimError."""
         if isinstance(value, Material):
             return value
         if isinstance(value, str):
             return library.find(value)
         if isinstance(value, dict):
-            table = dict(value)
-            formula, density = table.pop("formula", None), table.pop("density", None)
-            if table:
-                raise ScenarioError("unknown keys of a material", value=", ".join(table), allowed="formula, density")
-            if not isinstance(formula, str) or density is None:
-                raise ScenarioError(
-                    "a material given as a table needs formula and density",
-                    value=str(value),
-                    cure='write { formula = "SiO2", density = "2.2 g/cm^3" }',
-                )
-            return library.find(formula, density)
+            try:
+                form = MaterialForm.model_validate(value)
+            except ValidationError as error:
+                raise NestedErrors(error) from None
+            if set(value) == {"formula", "density"}:
+                return library.find(form.formula, value["density"])
+            return form.build(form.name or form.formula or "mixture", Path.cwd(), "as given", library.find)
         raise ScenarioError("not a material", value=str(value), cure='give a name such as "gold", or a table')
 
     @staticmethod
@@ -47,7 +47,11 @@ class _MaterialMark:
             except XsimError:
                 continue  # not known under this name: write what it is made of
         formula = "".join(f"{symbol}{count!r}" if count != 1 else symbol for symbol, count in material.composition)
-        return {"formula": formula, "density": density}
+        plain = {"formula": formula, "density": density}
+        if not material.near_edges and material.name == formula:
+            return plain
+        near = [NearEdgeForm.of(near).model_dump(exclude_unset=True) for near in material.near_edges]
+        return {"name": material.name, **plain, **({"near_edge": near} if near else {})}
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(
@@ -55,12 +59,7 @@ class _MaterialMark:
         )
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        table = {
-            "type": "object",
-            "required": ["formula", "density"],
-            "additionalProperties": False,
-            "properties": {"formula": {"type": "string"}, "density": {"type": "string"}},
-        }
+        table = handler(MaterialForm.__pydantic_core_schema__)
         return {"anyOf": [{"type": "string", "description": "the name of a material"}, table]}
 
 

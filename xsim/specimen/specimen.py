@@ -174,7 +174,7 @@ class Specimen:
 
 
 def contrast(material: Material, host: Material | None, energy: float) -> complex:
-    """The decrement of the index (`Optics.decrement`) of `material` less that of `host` (None: vacuum) at `energy` [eV]."""
+    """`Optics.decrement` of `material` less that of `host` (None: vacuum) at `energy` [eV]."""
     inside = complex(material.optics(energy).decrement)
     return inside - complex(host.optics(energy).decrement) if host is not None else inside
 
