@@ -9,7 +9,8 @@ from scipy.stats import qmc
 
 from xsim.constants import N_A
 from xsim.errors import RangeError
-from xsim.interaction.fluorescence import escaping, exit_paths, sample
+from xsim.interaction._exit import exit_paths
+from xsim.interaction.fluorescence import escaping, sample
 from xsim.matter import library
 from xsim.matter.lines import emission
 from xsim.specimen.specimen import Specimen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from typing import Any
@@ -10,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.constants import N_A
+from xsim.errors import ValidityWarning
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
+from xsim.instruments._fluorescence_slabs import SEEN
 from xsim.instruments._fluorescence_voxels import LitVoxels, cone_of
 from xsim.instruments._maps import by_energy, image_axes
 from xsim.instruments._optic_flux import focused_photons
@@ -18,12 +21,17 @@ from xsim.instruments._points import raster_grid
 from xsim.instruments._recent import Recent
 from xsim.instruments._spot import value_at
 from xsim.interaction.emission import Cone, Group, groups
+from xsim.interaction.enhancement import Enhancement, enhancement_of
 from xsim.interaction.fluorescence import escape, incoming
 from xsim.matter import elements
+from xsim.matter.material import Material
 from xsim.specimen.specimen import Specimen
 from xsim.waves.grid import Grid
 
 FloatArray = NDArray[np.float64]
+
+#: share of third-order light above which a warning is due
+THIRD = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +60,15 @@ class FluorescencePrepared:
     cone: Cone
     frame_bytes: int = 8192
     _recent: Recent = attribute(default_factory=lambda: Recent(2))
+    _answers: Recent = attribute(default_factory=lambda: Recent(2))
 
     @staticmethod
     def of(instrument: Any, specimen: Specimen) -> FluorescencePrepared:
         """The specimen in a microscope that tells energy, flux, field, step, focus, slabs, its detector and angle."""
         cone = cone_of(instrument)
-        return FluorescencePrepared(instrument, specimen, LitVoxels.of(instrument, specimen, cone.direction), cone)
+        made = FluorescencePrepared(instrument, specimen, LitVoxels.of(instrument, specimen, cone.direction), cone)
+        made._check_third()
+        return made
 
     def check_energy(self, energy: float) -> None:
         """Raise an error or warn where the optic or the grid do not serve `energy` [eV]."""
@@ -129,16 +140,50 @@ class FluorescencePrepared:
         found: Emitted = self._recent.get(energy, lambda: self._convolved(energy))
         return found
 
+    def _materials(self, energy: float) -> tuple[Material, ...]:
+        return tuple(dict.fromkeys(m for _, voxels in self.voxels.lit(energy) for m in voxels.materials))
+
+    def _answer(self, materials: tuple[Material, ...]) -> Enhancement | None:
+        """The layers' answer to light started in these materials, where `secondary` light is asked for."""
+        if not self.instrument.secondary or not set(self.specimen.layers.materials) <= set(materials):
+            return None
+
+        def make() -> Enhancement | None:
+            energy = self.instrument.energy
+            seen = [g.energy for g in groups(materials, energy, self.cone) if g.energy >= SEEN]
+            return enhancement_of(self.specimen, materials, self.cone.direction, [*seen, energy])
+
+        found: Enhancement | None = self._answers.get(materials, make)
+        return found
+
+    def _check_third(self) -> None:
+        """Warn where light of third order matters."""
+        materials, energy = self._materials(self.instrument.energy), self.instrument.energy
+        answer = self._answer(materials)
+        third = answer.third(groups(materials, energy, self.cone), energy) if answer else 0.0
+        if third > THIRD:
+            warnings.warn(
+                f"light excited by light excited by light, left out, would add about {100 * third:.1f} % to the line "
+                "most enhanced",
+                ValidityWarning,
+                stacklevel=5,
+            )
+
     def _convolved(self, energy: float) -> Emitted:
         """Photons of every group into the solid angle, per photon in the focus, with the spot at each pixel."""
         # materials may lie under the tails alone
-        materials = tuple(dict.fromkeys(m for _, voxels in self.voxels.lit(energy) for m in voxels.materials))
+        materials = self._materials(energy)
         found = groups(materials, energy, self.cone)
+        answer = self._answer(materials)
+        weights = answer.weights(found, energy) if answer else None
         maps: dict[Grid, list[FloatArray]] = {}
         for part, voxels in self.voxels.lit(energy):
             mine = [materials.index(m) for m in voxels.materials]
             beam = incoming(voxels, energy)
             light = [escape(voxels, beam, group.energy, group.made[mine]) for group in found]
+            if answer is not None and weights is not None:
+                more = answer.added(weights, energy, voxels, part.grid, beam)  # for the lines, which come first
+                light = [values + more[j] if j < len(more) else values for j, values in enumerate(light)]
             here = [self.cone.solid_angle * values for values in part.gathered(light)]
             maps[part.grid] = [a + b for a, b in zip(maps[part.grid], here, strict=True)] if part.grid in maps else here
         return Emitted(found, maps)

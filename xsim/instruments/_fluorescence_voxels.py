@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xsim.errors import SamplingError, SamplingWarning, ValidityWarning
+from xsim.errors import SamplingError, ValidityWarning
 from xsim.exposure import FrameTable, Illumination
 from xsim.instruments._fluorescence_focus import Focus
+from xsim.instruments._fluorescence_slabs import Ways
 from xsim.instruments._maps import by_energy
 from xsim.instruments._points import raster_grid
 from xsim.instruments._recent import Recent
 from xsim.instruments._spot import Layout, Part
 from xsim.interaction.emission import Cone
 from xsim.interaction.fluorescence import Voxels, sample
-from xsim.matter.lines import emission
 from xsim.specimen.specimen import Specimen
 from xsim.waves.grid import Grid
 
@@ -28,10 +28,6 @@ FloatArray = NDArray[np.float64]
 
 #: the largest number of voxels
 MOST = 2**27
-#: optical depth per voxel that the number of slabs aims at, where a warning is due, and the limits of that number
-DEPTH, TOO_DEEP, FEWEST_SLABS, MOST_SLABS = 0.2, 0.5, 4, 64
-#: lines below this energy [eV] do not decide the number of slabs: no window lets them pass
-SEEN = 1e3
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,29 +41,32 @@ class LitVoxels:
     focus: Focus
     field: tuple[float, float]
     layout: Layout
-    slabs: int
+    cuts: int | FloatArray
     depth: float
-    direction: tuple[float, float, float]
+    ways: Ways
     kept: dict[Grid, Voxels] = attribute(default_factory=dict)
     _others: Recent = attribute(default_factory=lambda: Recent(2))
     _spots: Recent = attribute(default_factory=lambda: Recent(8))
 
     @staticmethod
-    def without_voxels(instrument: Any, specimen: Specimen) -> LitVoxels:
+    def without_voxels(
+        instrument: Any, specimen: Specimen, direction: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    ) -> LitVoxels:
         """The spot of `instrument` alone, on grids that hold it. Raises SamplingError, RangeError; may warn."""
         focus, energy = instrument.focus, instrument.energy
         points = raster_grid(instrument.field, instrument.step)
         field = points.extent[1], points.extent[0]
-        layout = focus.layout(field, instrument.step, energy, specimen.z_range)
+        ways = Ways(specimen, energy, (direction,))
+        layout = focus.layout(field, instrument.step, energy, ways.span)
         focus.check(layout, energy)
-        return LitVoxels(specimen, focus, field, layout, 1, focus.depth(energy), (0.0, 0.0, 1.0))
+        return LitVoxels(specimen, focus, field, layout, 1, focus.depth(energy), ways)
 
     @staticmethod
     def of(instrument: Any, specimen: Specimen, direction: tuple[float, float, float]) -> LitVoxels:
         """Cut the specimen into voxels for the instrument's own energy. Raises SamplingError, RangeError; may warn."""
-        empty, energy = LitVoxels.without_voxels(instrument, specimen), instrument.energy
-        slabs = instrument.slabs or slab_count(specimen, empty.layout.near, energy, direction, empty.depth)
-        made = replace(empty, slabs=slabs, direction=direction, kept={})
+        empty, energy = LitVoxels.without_voxels(instrument, specimen, direction), instrument.energy
+        cuts = empty.ways.cuts(empty.layout.near, instrument.slabs, empty.depth)
+        made = replace(empty, cuts=cuts, kept={})
         made.check_depth()
         for grid in {part.grid for height in made.heights() for part in made.spot(energy, height)}:
             made.kept[grid] = made.voxels(grid)
@@ -79,8 +78,14 @@ class LitVoxels:
 
     def check_depth(self) -> None:
         """Warn of slabs deeper than the depth of focus."""
-        low, high = self.specimen.z_range
-        thick = (high - low) / self.slabs
+        low, high = self.ways.span
+        if not high > low:
+            return
+        if isinstance(self.cuts, int):
+            thick = (high - low) / self.cuts
+        else:
+            inside = (self.cuts[1:] > low) & (self.cuts[:-1] < high)
+            thick = float(np.max(np.diff(self.cuts)[inside], initial=0.0))
         if thick > 1.5 * self.depth:
             warnings.warn(
                 f"slabs of {thick:.3g} m are thicker than the depth of focus, {self.depth:.3g} m to either side: that "
@@ -90,9 +95,19 @@ class LitVoxels:
                 stacklevel=5,
             )
 
+    @property
+    def slabs(self) -> int:
+        """How many."""
+        return self.cuts if isinstance(self.cuts, int) else len(self.cuts) - 1
+
+    @property
+    def direction(self) -> tuple[float, float, float]:
+        """To the detector."""
+        return self.ways.directions[0]
+
     def heights(self) -> range:
         """The numbers of all planes that have a spot of their own: `height` = number times the depth of focus."""
-        low, high = self.specimen.z_range_on(self.layout.far)
+        low, high = self.ways.span if self.ways.free else self.specimen.z_range_on(self.layout.far)
         return range(round(low / self.depth), round(high / self.depth) + 1)
 
     def spot(self, energy: float, number: int) -> tuple[Part, ...]:
@@ -154,33 +169,8 @@ class LitVoxels:
                 allowed=f"<= {MOST}",
                 cure="scan a smaller field, or set fewer slabs",
             )
-        made: Voxels = self._others.get(grid, lambda: sample(self.specimen, grid, self.slabs, self.direction))
+        made: Voxels = self._others.get(grid, lambda: sample(self.specimen, grid, self.cuts, self.direction))
         return made
-
-
-def slab_count(
-    specimen: Specimen, grid: Grid, energy: float, direction: tuple[float, float, float], focus_depth: float
-) -> int:
-    """Slabs so thin that no voxel is optically thick on the way in or out, nor thicker than the depth of focus [m]."""
-    whole = {material: float(t.max()) for material, t in specimen.thickness(grid).items() if t.any()}
-    seen = {line.energy for m in whole for line, _ in emission(m, energy) if line.energy >= SEEN}
-    slant = max(abs(direction[2]), math.cos(math.radians(80)))
-
-    def depth(energy: float) -> float:
-        return sum(float(m.optics(energy).mu_total) * t for m, t in whole.items())
-
-    low, high = specimen.z_range
-    deepest = depth(energy) + max((depth(energy) for energy in seen), default=0.0) / slant
-    wanted = max(math.ceil(deepest / DEPTH), math.ceil((high - low) / focus_depth))
-    slabs = int(np.clip(wanted, FEWEST_SLABS, MOST_SLABS))
-    if deepest / slabs > TOO_DEEP:
-        warnings.warn(
-            f"voxels are {deepest / slabs:.2g} absorption lengths deep, should be <= {TOO_DEEP}: absorption of the "
-            f"softest lines is followed coarsely; set slabs = {math.ceil(deepest / DEPTH)}",
-            SamplingWarning,
-            stacklevel=4,
-        )
-    return slabs
 
 
 def cone_of(instrument: Any) -> Cone:

@@ -14,10 +14,10 @@ specimen deeper than the depth of focus is met at every depth by the spot that i
 is that of the focused light at `energy`; at the other energies of a scan it follows what the optic passes. A zone
 plate is refocused at every energy, unless `focus_energy` says where it stays in focus; the focus of mirrors stays.
 
-Range of validity. Straight rays: no diffraction inside the specimen. Primary excitation only: enhancement by
-fluorescence of other elements is left out (some percent of Fe K under Zn, up to half of S K under Ca K in thick
-matter). A layer cannot be left along itself: with flat layers the detector must stay 10 degrees away from their plane.
-Lines below 200 eV are left out.
+Range of validity. Straight rays: no diffraction inside the specimen. Layers are excited by fluorescence and
+scatter from inside the specimen as well, to first order (`xsim.interaction.enhancement`), bodies by the beam alone. A
+layer cannot be left along itself: with flat layers the detector must stay 10 degrees away from their plane. Lines below
+200 eV are left out.
 
 References: Sherman, Spectrochim. Acta 7, 283 (1955), doi 10.1016/0371-1951(55)80041-0; xraylib,
 doi 10.1016/j.sab.2011.09.011; Vincze et al., Spectrochim. Acta B 48, 553 (1993), doi 10.1016/0584-8547(93)80060-8.
@@ -52,7 +52,8 @@ class Fluorescence(Model):
     (x, y) [m] of the source's image in its focus. defocus: of the plane z = 0 downstream of the focus [m]. detector:
     energy-dispersive, its own area and distance give the solid angle; detector_angle: from the direction of the beam
     [rad]. polarised: horizontally (False: not at all). slabs: of the specimen along the beam (None: so many that the
-    absorption and the spot are followed).
+    absorption and the spot are followed). secondary: layers excited by fluorescence and scatter from inside the
+    specimen too (`xsim.interaction.enhancement`), or by the beam alone.
     """
 
     kind: Literal["fluorescence"] = "fluorescence"
@@ -71,6 +72,7 @@ class Fluorescence(Model):
     detector_angle: Angle = math.radians(120)
     polarised: bool = True
     slabs: int | None = None
+    secondary: bool = True
 
     @field_validator("detector")
     @classmethod

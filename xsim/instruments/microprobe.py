@@ -52,6 +52,7 @@ class Microprobe(Model):
     [photons/s], at other energies of a scan as the mirrors reflect. defocus: of the plane z = 0 downstream of the focus
     [m]. detector: energy-dispersive for fluorescence, a counter for transmission (its default follows `signal`).
     detector_angle: from the direction of the beam [rad]. polarised: horizontally. slabs: along the beam (None: found).
+    secondary: layers excited by fluorescence and scatter from inside the specimen too, or by the beam alone.
     """
 
     kind: Literal["microprobe"] = "microprobe"
@@ -67,6 +68,7 @@ class Microprobe(Model):
     detector_angle: Angle = math.radians(120)
     polarised: bool = True
     slabs: Annotated[int, Field(ge=1, le=1024)] | None = None
+    secondary: bool = True
 
     @model_validator(mode="before")
     @classmethod

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from xsim.interaction.fluorescence import Incoming
 
 Array = NDArray[np.float64]
 
@@ -45,4 +49,37 @@ def column_sums(
     """
     out = np.zeros(metres[0].shape[2:])
     _sum(*metres, *beam, attenuation, np.asarray(made, np.float64), slant, out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _gather(inside, share, own, weights, cell, out):  # type: ignore[no-untyped-def]
+    materials, slabs, rows, columns = inside.shape
+    lit = np.empty(columns)
+    for k in range(slabs):
+        for y in range(rows):
+            for m in range(materials):
+                some = 0.0
+                for x in range(columns):
+                    half = 0.5 * own[k, y, x]
+                    mean = 1.0 + half * half / 6.0 if half < 1e-2 else math.sinh(half) / half
+                    lit[x] = inside[m, k, y, x] * share[k, y, x] * mean
+                    some += lit[x]
+                if some == 0.0:
+                    continue
+                for line in range(weights.shape[0]):
+                    for x in range(columns):
+                        out[line, y, x] += weights[line, m, cell[k, y, x]] * lit[x]
+
+
+def gathered(inside: Array, beam: Incoming, weights: Array, cell: NDArray[np.int64] | None) -> Array:
+    """Light (lines, ny, nx) that the beam starts in each column, each metre of it counted by the weight of its place.
+
+    inside: metres (materials, slabs, ny, nx); weights: (lines, materials, places); cell: place of each voxel, None
+    where every slab is one.
+    """
+    if cell is None:
+        cell = np.ascontiguousarray(np.broadcast_to(np.arange(inside.shape[1])[:, None, None], inside.shape[1:]))
+    out = np.zeros((len(weights), *inside.shape[2:]))
+    _gather(inside, beam.share, beam.own, np.ascontiguousarray(weights), cell, out)
     return out

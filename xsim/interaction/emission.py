@@ -87,6 +87,20 @@ def groups(materials: tuple[Material, ...], energy: float, cone: Cone) -> list[G
     return found + _scatter(materials, energy, cone)
 
 
+def rates(materials: tuple[Material, ...], chosen: list[Group], energy: float) -> list[NDArray[np.float64]]:
+    """`made` [1/(m sr)] of some groups when light of `energy` [eV] excites them, (materials,) each."""
+    made: dict[tuple[str, str], NDArray[np.float64]] = {}
+    for i, material in enumerate(materials):
+        for line, rate in lines.emission(material, energy):
+            made.setdefault((line.element, line.name), np.zeros(len(materials)))[i] += rate / (4 * np.pi)
+    none = np.zeros(len(materials))
+    names = [group.label.split(" ")[1].split("/") for group in chosen]
+    return [
+        np.sum([made.get((group.element, name), none) for name in each], axis=0)
+        for group, each in zip(chosen, names, strict=True)
+    ]
+
+
 def _scatter(materials: tuple[Material, ...], energy: float, cone: Cone) -> list[Group]:
     compton, elastic = np.zeros(len(materials)), np.zeros(len(materials))
     if SCATTER_RANGE[0] <= energy <= SCATTER_RANGE[1]:
