@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
 from xsim.instruments import _cdi_beam as beams
 from xsim.instruments import _cdi_checks as checks
 from xsim.instruments._cdi_volume import potential
+from xsim.instruments._edges import Edges
 from xsim.instruments._ladder import born_note, model_note
 from xsim.instruments._maps import by_energy, image_axes, truth_maps
 from xsim.instruments._recent import Recent
@@ -34,12 +35,16 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class CdiPrepared:
-    """The specimen cut into slabs on the grid of its exit wave (slabs None: Born amplitude)."""
+    """The specimen cut into slabs on the grid of its exit wave (slabs None: Born amplitude).
+
+    edges: of a projection, where the wave is averaged over finer samples.
+    """
 
     instrument: Cdi
     specimen: Specimen
     grid: Grid
     slabs: multislice.Slabs | None
+    edges: tuple[Edges | None, ...] = ()
     _recent: Recent = attribute(default_factory=lambda: Recent(2))
 
     @property
@@ -96,7 +101,7 @@ class CdiPrepared:
             incident = complex(beams.wave(instrument, grid, energy))
             exit_wave = Truth(1 + wave / incident, image_axes(grid))
             return {"exit_wave": exit_wave, **found, **potential(self.specimen, grid.pixel, energy)}
-        empty = replace(self, specimen=Specimen(), slabs=multislice.sample(Specimen(), self.grid, 1))
+        empty = replace(self, specimen=Specimen(), slabs=multislice.sample(Specimen(), self.grid, 1), edges=())
         beam = Truth(empty._resolved(grid, energy), image_axes(grid), "1/m")
         return {"exit_wave": Truth(wave, image_axes(grid), "1/m"), "beam": beam, **found}
 
@@ -180,10 +185,28 @@ class CdiPrepared:
         path = float(np.abs(np.diff([*(heights if flat else (0.0, *heights)), planes[1]])).sum())
         band = beams.band(self.instrument, self.grid, path, energy)
         given = complex(incident) if flat else incident
-        wave: NDArray[np.complex128] = multislice.exit_wave(
-            slabs, given, energy, planes=planes, band=band, dtype=np.complex128
-        )
+        if self.edges and self.edges[0] is not None:
+            wave = self._projected(given, energy, slabs, self.edges[0], band)
+            return wave - wave[0, 0] if flat else wave
+        wave = multislice.exit_wave(slabs, given, energy, planes=planes, band=band, dtype=np.complex128)
         return wave - wave[0, 0] if flat else wave
+
+    def _projected(
+        self, incident: Any, energy: float, slabs: multislice.Slabs, edges: Edges, band: float
+    ) -> NDArray[np.complex128]:
+        """The wave behind a projection with edges, of a flat beam (a number) or of a wave given at z = 0, and there."""
+        z = slabs.slabs[0].z
+        sharp = multislice.exit_wave(slabs, 1.0, energy, planes=(z, z), dtype=np.complex128)
+        index = wavenumber(energy) * np.array([m.optics(energy).decrement for m in slabs.materials])
+        sharp = edges.band(sharp, energy, sharp.shape, complex(np.exp(-1j * np.sum(index * slabs.uniform))))
+        if not np.ndim(incident):
+            return np.asarray(incident * sharp)
+        bare = replace(slabs, slabs=(), uniform=np.zeros(len(slabs.materials)))
+        there = multislice.exit_wave(bare, incident, energy, planes=(0.0, z), band=band, dtype=np.complex128)
+        back: NDArray[np.complex128] = multislice.exit_wave(
+            bare, there * sharp, energy, planes=(z, 0.0), band=band, dtype=np.complex128
+        )
+        return back
 
     def _resolved(self, grid: Grid, energy: float) -> NDArray[np.complex128]:
         """What `grid` can show of the wave [1/m] over the support's factor, in a flat beam less that of the support."""

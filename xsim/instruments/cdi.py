@@ -10,8 +10,10 @@ they multiply the specimen, which may be wider, and their own light is part of t
 pixel's own q = k (s - z), on the flat detector as it stands, by a non-uniform transform (finufft, relative error
 1e-7). The thickness is averaged over samples `samples` times finer than the detector's resolution; the damping by that
 average is divided out. What sharp edges scatter beyond the samples' band folds back: at the detector's edge it changes
-the intensity of weak specimens by some 4 % at 3 samples and 1 % at 5, of those that change the phase by 1 rad by some
-6 % at 5, where the thickness is averaged and not the wave; less than half of that half way out. P is the polarisation
+the intensity of weak specimens by some 4 % at 3 samples and 1 % at 5, less than half of that half way out. Where the
+phase or loss changes by 0.1 rad or more within a sample, a projection averages the wave and tells the spectrum where in
+the sample the edge lies (`xsim.instruments._edges`): a gold disk of 60 nm at 700 eV is right at the detector's edge to
+1 % rms at 3 samples and 0.3 % at 5. P is the polarisation
 factor. No photons arrive within `beam_stop` (diameter on the detector).
 
 Coherence. mu = exp(-d^2/2 c^2) with c the `coherence_length` across the beam (x, y): a Schell-model beam, whose
@@ -53,6 +55,7 @@ from xsim.exposure import FrameTable
 from xsim.instruments import _cdi_beam as beams
 from xsim.instruments import _cdi_checks as checks
 from xsim.instruments._cdi_prepared import CdiPrepared
+from xsim.instruments._edges import Edges
 from xsim.instruments._far_field import far_field_geometry, object_pixel
 from xsim.instruments._imaging import ImagingDetector
 from xsim.instruments._ladder import SlabError, room_for, slab_cut
@@ -118,12 +121,13 @@ class Cdi(Model):
         checks.beam(self)
         checks.stop(self)
         grid = self._grid(specimen)
-        slabs = None
+        slabs, edges = None, tuple[Edges | None, ...]()
         if self.model != "born":
             room, half_period = partial(room_for, grid, specimen), self.pixel(self.energy) / FINER
             cut = slab_cut(self.model, specimen, self.energy, half_period, self.slab_error, room)
             slabs = multislice.sample(specimen, grid, cut, energy=self.energy)
-        prepared = CdiPrepared(self, specimen, grid, slabs)
+            edges = Edges.sample(specimen, slabs, self.energy) if cut.count == 1 else ()
+        prepared = CdiPrepared(self, specimen, grid, slabs, edges)
         prepared.check_energy(self.energy)
         return prepared
 
