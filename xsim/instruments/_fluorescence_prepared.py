@@ -20,6 +20,7 @@ from xsim.instruments._optic_flux import focused_photons
 from xsim.instruments._points import raster_grid
 from xsim.instruments._recent import Recent
 from xsim.instruments._spot import value_at
+from xsim.instruments._standards import as_geometry, mean_density, standards, survived
 from xsim.interaction.emission import Cone, Group, groups
 from xsim.interaction.enhancement import Enhancement, enhancement_of
 from xsim.interaction.fluorescence import escape, incoming
@@ -92,12 +93,20 @@ class FluorescencePrepared:
         return Exposure(expected, group_energy, (), frames, incident)
 
     def measured(self) -> dict[str, Any]:
-        """How light is followed, along straight rays; the spot on the plane z = 0."""
+        """How light is followed, along straight rays; the spot on the plane z = 0; thin films measured beside."""
         lit, energy = self.voxels, self.instrument.energy
         spots = len(lit.heights())
         focus = "one spot" if spots == 1 else f"{spots} spots along the depth"
-        return {"interaction_model": f"straight rays through {lit.slabs} slabs, {focus}, no diffraction",
-                **lit.spot_numbers(energy)}  # fmt: skip
+        voxels = lit.voxels(lit.layout.near)
+        films = standards((s for m in self.specimen.materials for s in m.number_densities), energy,
+                          self.instrument.detector)  # fmt: skip
+        return {
+            "interaction_model": f"straight rays through {lit.slabs} slabs, {focus}, no diffraction",
+            **lit.spot_numbers(energy),
+            "specimen_area_density [kg/m^2]": mean_density(voxels),
+            **as_geometry(films),
+            **survived(films, energy, voxels),
+        }
 
     def illuminate(self, frames: FrameTable) -> list[Illumination]:
         """The spots of all points added up, one map per energy and part of the spot, as on the plane z = 0."""

@@ -21,6 +21,7 @@ from xsim.instruments._optic_flux import focused_photons
 from xsim.instruments._points import raster_grid
 from xsim.instruments._recent import Recent
 from xsim.instruments._spot import value_at
+from xsim.matter.material import Material
 from xsim.specimen.specimen import Specimen
 from xsim.waves.grid import Grid
 
@@ -80,9 +81,13 @@ class TransmissionPrepared:
         """Share of the light that passes with the spot at each pixel, by grid: they add up."""
         found: dict[Grid, FloatArray] = {}
         for part in self.lit.spot(energy, 0):
-            thickness = self._maps.get(part.grid, lambda grid=part.grid: self.specimen.thickness(grid))
+            thickness = self._thickness(part.grid)
             depth = np.zeros(part.grid.shape)
             for material, metres in thickness.items():
                 depth += float(material.optics(energy).mu_total) * metres
             found[part.grid] = part.gathered([np.exp(-depth)])[0]
+        return found
+
+    def _thickness(self, grid: Grid) -> dict[Material, FloatArray]:
+        found: dict[Material, FloatArray] = self._maps.get(grid, lambda: self.specimen.thickness(grid))
         return found

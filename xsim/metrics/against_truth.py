@@ -61,7 +61,8 @@ def compare(estimate: Estimate, truths: dict[str, Truth]) -> list[Comparison]:
         "attenuation": _volume,
         "potential": _potential,
     }
-    found = special.get(what, _named)(estimate, truths)
+    by_element = _element_volume if what.startswith("density_") else _named
+    found = special.get(what, by_element)(estimate, truths)
     if not found:
         have = ", ".join(truths) or "nothing"
         raise FileError(f"the truth holds no {what} to score with", value=have, cure="run the scenario again")
@@ -131,6 +132,21 @@ def _volume(estimate: Estimate, truths: dict[str, Truth]) -> list[Comparison]:
         a, b = np.asarray(estimate.values, np.float64)[mine], np.asarray(truth.values, np.float64)[its]
         numbers = _line(a, b) | _resolution(a, b, spacing(shared[-1]))
         found.append(Comparison("attenuation", a, b, shared, truth.unit, numbers))
+    return found
+
+
+def _element_volume(estimate: Estimate, truths: dict[str, Truth]) -> list[Comparison]:
+    """A volume of an element's density against the true one, and its projection against the area density."""
+    name = estimate.estimates
+    found = []
+    if f"area_{name}" in truths:
+        along = estimate.values.sum(axis=0) * spacing(estimate.axes[0])
+        found.append(_map(f"area_{name}", along, estimate.axes[1:], truths[f"area_{name}"], None, "kg/m^2"))
+    if name in truths:
+        mine, its, shared = common(estimate.axes, truths[name].axes)
+        a, b = (np.asarray(v, np.float64)[part] for v, part in ((estimate.values, mine), (truths[name].values, its)))
+        numbers = _line(a, b) | _resolution(a, b, spacing(shared[-1]))
+        found.append(Comparison(name, a, b, shared, truths[name].unit, numbers))
     return found
 
 

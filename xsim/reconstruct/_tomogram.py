@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
+from dataclasses import field as attribute
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -19,6 +20,8 @@ from xsim.exposure import Array, Axis, Measurement, Truth
 from xsim.metrics.frc import ring_correlation
 from xsim.model import Model
 from xsim.reconstruct._data import merged_repeats, refuse, single_energy
+from xsim.reconstruct._element_projections import element_projections, spectral, survived
+from xsim.reconstruct._element_projections import objection as element_objection
 from xsim.reconstruct._flat_field import optical_density
 from xsim.reconstruct._labels import find_labels
 from xsim.reconstruct._protocol import Reconstruction
@@ -27,13 +30,18 @@ from xsim.units import PositiveLength
 
 @dataclass(frozen=True, eq=False)
 class Projections:
-    """-ln(I/I0) (tilts, along, across) about the rotation axis, theta (tilts,) [deg] of scikit-image, pixel [m]."""
+    """-ln(I/I0) or area densities (tilts, along, across) about the rotation axis.
+
+    theta: (tilts,) [deg] of scikit-image; pixel [m].
+    """
 
     values: Array
     theta: Array
     pixel: float
     about: str  #: "y" or "x"
     axes: tuple[Axis, Axis]  #: y, x of the projections
+    element: str = ""  #: whose area density [kg/m^2] they are, in place of attenuation
+    numbers: dict[str, float] = attribute(default_factory=dict)
 
     def half(self, number: int) -> Projections:
         """Every other tilt by angle, beginning with the first (0) or the second (1)."""
@@ -48,12 +56,14 @@ Slices = tuple[Array, dict[str, Array]]
 class Tomography(Model):
     """The knobs that all methods share.
 
+    element: whose density [kg/m^3] is reconstructed from fluorescence maps (that with most counts if empty).
     alignment: "reprojection" finds where each projection really lies and puts it right. halves: reconstruct from every
     other tilt too, twice, for the Fourier shell correlation. labels: look for small strong particles of about
     label_radius [m] (None: as small as can be told), above label_threshold standard deviations of the volume's noise.
     """
 
-    techniques: ClassVar[tuple[str, ...]] = ("full_field",)
+    techniques: ClassVar[tuple[str, ...]] = ("full_field", "fluorescence", "microprobe")
+    element: Annotated[str, Field(pattern=r"^([A-Z][a-z]?)?$")] = ""
     alignment: Literal["none", "reprojection"] = "none"
     halves: bool = True
     labels: bool = True
@@ -62,7 +72,7 @@ class Tomography(Model):
 
     def accepts(self, measurement: Measurement) -> str:
         """Why it cannot reconstruct this measurement; empty if it can."""
-        return objection(measurement)
+        return objection(measurement, self.element)
 
     @abstractmethod
     def slices(self, data: Projections) -> Slices:
@@ -72,7 +82,7 @@ class Tomography(Model):
         """The volume with its labels. Raises FileError if this is not a tilt series at one energy."""
         kind = str(getattr(self, "kind", "tomography"))
         refuse(measurement, kind, self.accepts(measurement))
-        data, extras = projections(measurement), {}
+        data, extras = projections(measurement, self.element), {}
         if self.alignment == "reprojection":
             from xsim.reconstruct._alignment import aligned
 
@@ -82,8 +92,11 @@ class Tomography(Model):
         found, history = self.slices(data)
         values, axes = volume(data, found)
         extras |= self._halves(data) | self._labels(values, axes, data.pixel)
-        title = f"attenuation by {kind}"
-        return Reconstruction(values, axes, "1/m", title, "attenuation", history=history, extras=extras)
+        if data.element:
+            title, what, unit = f"density of {data.element} by {kind}", f"density_{data.element}", "kg/m^3"
+        else:
+            title, what, unit = f"attenuation by {kind}", "attenuation", "1/m"
+        return Reconstruction(values, axes, unit, title, what, history=history, extras=extras, numbers=data.numbers)
 
     def _halves(self, data: Projections) -> dict[str, Truth]:
         """Shell correlation of two volumes from every other tilt each, and the half period that they share."""
@@ -114,9 +127,13 @@ class Tomography(Model):
         }
 
 
-def objection(measurement: Measurement) -> str:
+def objection(measurement: Measurement, element: str = "") -> str:
     """Why this is not a tilt series of images; empty if it is."""
     tilts = [axis for axis in measurement.frames.axes if axis.unit == "rad"]
+    if spectral(measurement) and len(tilts) == 1:
+        return element_objection(measurement, element) or single_energy(measurement)
+    if element:
+        return "its frames tell no elements"
     others = [a.name for a in measurement.frames.axes if a.unit != "rad" and not a.name.startswith("repeat")]
     if len(tilts) != 1:
         return f"it has {len(tilts)} scan axes that are angles, a tilt series has one"
@@ -127,13 +144,23 @@ def objection(measurement: Measurement) -> str:
     return f"it scans {', '.join(others)} as well" if others else single_energy(measurement)
 
 
-def projections(measurement: Measurement) -> Projections:
+def projections(measurement: Measurement, element: str = "") -> Projections:
     """The projections of a tilt series; call after `objection`."""
+    if spectral(measurement):
+        one, values, (tilt, y, x) = element_projections(measurement, element)
+        kept = survived(measurement, one)
+        data = _about(measurement, values, tilt, (y, x))
+        return replace(data, element=one.line.split("_")[0], numbers={} if kept is None else {"survived": kept})
     values, (tilt,) = merged_repeats(measurement, optical_density(measurement))
+    y, x = measurement.axes
+    return _about(measurement, values, tilt, (y, x))
+
+
+def _about(measurement: Measurement, values: Array, tilt: Axis, axes: tuple[Axis, Axis]) -> Projections:
     scans = measurement.settings.get("scan") or []
     about = next((str(s.get("axis", "y")) for s in scans if isinstance(s, dict) and s.get("kind") == "tilts"), "y")
     angle = np.degrees(np.asarray(tilt.values, np.float64))
-    y, x = measurement.axes
+    y, x = axes
     pixel = float(np.mean(np.diff(np.asarray(x.values, np.float64))))
     if about == "x":
         return Projections(values.transpose(0, 2, 1), angle, pixel, about, (y, x))

@@ -28,7 +28,7 @@ from xsim.model import Model
 from xsim.scans._axis_errors import AxisErrors
 from xsim.scans._posed import PosedPrepared, prepare
 from xsim.scans._tilt_order import Scheme, Share, ordered, shares
-from xsim.scans._tilt_truth import pose_truth, volume_truth
+from xsim.scans._tilt_truth import element_truth, pose_truth, volume_truth
 from xsim.scans._wrap import Scanned, new_axis
 from xsim.specimen.specimen import Specimen
 from xsim.units import Angle, Time
@@ -121,7 +121,8 @@ class Tilts(Model):
         poses = [self.move(values) for values in self._poses()]
         across = "x" if self.axis == "y" else "y"
         volume = volume_truth(specimen, inner.get("optical_density"), energy, across)
-        return {**pose_truth(self.name, angles, poses, specimen), **volume}
+        volumes = {**volume, **element_truth(specimen, inner, across)}
+        return {**pose_truth(self.name, angles, poses, specimen), **volumes}
 
     def prepare(self, inner: Instrument, specimen: Specimen) -> Prepared:
         """The inner instrument with the tilted specimen; the first and the steepest tilt are prepared at once."""

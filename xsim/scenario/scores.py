@@ -18,8 +18,11 @@ def scored(scores: Iterable[Any], measurement: Measurement) -> tuple[dict[str, f
     said: list[str] = []
     for score in scores:
         try:
-            if hasattr(score, "spectrum"):
-                numbers = score.spectrum(*_spectrum(measurement, score.of))
+            if hasattr(score, "spectrum") or hasattr(score, "of_measurement"):
+                whole = hasattr(score, "of_measurement")
+                numbers = (
+                    score.of_measurement(measurement) if whole else score.spectrum(*_spectrum(measurement, score.of))
+                )
                 found |= {name: float(value) if math.isfinite(value) else None for name, value in numbers.items()}
                 continue
             images, axes = _images(measurement, score.of)

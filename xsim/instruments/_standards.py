@@ -1,0 +1,81 @@
+"""Thin films of single elements measured beside the specimen: what makes counts into area densities.
+
+    n = N_A/M Omega/4 pi sum over lines of sigma_line(E) R(line, window)     counts per photon and kg/m^2
+
+R is the chance that a photon of a line, sent towards the detector, is counted in the window of the strongest one. The
+elements are those of the specimen with a line from 1 keV to 7 % below the beam's energy, where scatter begins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from xsim.constants import N_A
+from xsim.interaction.fluorescence import Voxels, escape, incoming
+from xsim.matter import elements
+from xsim.matter.lines import Line, fluorescence_lines
+from xsim.metrics.line_limits import END, Standard
+
+#: lines are looked for between this energy [eV] and this share of the beam's
+SOFTEST, BELOW_BEAM = 1e3, 0.93
+
+
+def standards(symbols: Iterable[str], energy: float, detector: Any) -> list[Standard]:
+    """One for the strongest line of each element within reach, by energy; `energy` [eV] of the beam."""
+    found = []
+    channel = np.asarray(detector.energies, np.float64)
+    for symbol in dict.fromkeys(symbols):
+        lines = fluorescence_lines(symbol, energy)
+        seen = [line for line in lines if SOFTEST <= line.energy <= min(BELOW_BEAM * energy, channel[-1])]
+        if seen:
+            found.append(_standard(symbol, max(seen, key=lambda line: line.cross_section), lines, detector))
+    return sorted(found, key=lambda one: one.energy)
+
+
+def _standard(symbol: str, strongest: Line, lines: list[Line], detector: Any) -> Standard:
+    atom = elements.element(symbol).weight * 1e-3 / N_A
+    width = float(detector.fwhm(strongest.energy))
+    blank = Standard(f"{symbol}_{strongest.family}", strongest.energy, width, 1.0, atom)
+    near = [line for line in lines if abs(line.energy - strongest.energy) <= END * width]
+    shares = detector.shares(np.array([line.energy for line in near]))
+    counted = shares[:, blank.inside(np.asarray(detector.energies, np.float64))].sum(axis=1)
+    sigma = float(np.dot([line.cross_section for line in near], counted))
+    counts = sigma / atom * float(detector.solid_angle) / (4 * math.pi)
+    return Standard(blank.line, blank.energy, width, counts, atom)
+
+
+def as_geometry(found: list[Standard]) -> dict[str, Any]:
+    """The standards as a file tells them."""
+    if not found:
+        return {}
+    return {
+        "standard_lines": np.array([one.line for one in found]),
+        "standard_energy [eV]": np.array([one.energy for one in found]),
+        "standard_resolution [eV]": np.array([one.resolution for one in found]),
+        "standard_counts [m^2/kg]": np.array([one.counts for one in found]),
+        "standard_atom [kg]": np.array([one.atom for one in found]),
+    }
+
+
+def survived(found: list[Standard], energy: float, voxels: Voxels) -> dict[str, Any]:
+    """Share of each line's light that neither the beam's own attenuation nor absorption on the way out takes away."""
+    if not found or not len(voxels.materials):
+        return {}
+    beam, shares = incoming(voxels, energy), []
+    metres = voxels.inside.sum(axis=(1, 2, 3))
+    for one in found:
+        symbol = one.line.split("_")[0]
+        made = np.array([m.number_densities.get(symbol, 0.0) for m in voxels.materials])
+        thin = float(made @ metres)
+        shares.append(float(escape(voxels, beam, one.energy, made).sum()) / thin if thin > 0 else 1.0)
+    return {"standard_survived": np.array(shares)}
+
+
+def mean_density(voxels: Voxels) -> float:
+    """Area density [kg/m^2] of everything, on the average over the voxels' grid."""
+    metres = voxels.inside.sum(axis=1).mean(axis=(1, 2)) if len(voxels.materials) else np.zeros(0)
+    return float(sum(m.density * t for m, t in zip(voxels.materials, metres, strict=True)))
