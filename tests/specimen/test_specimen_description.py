@@ -60,7 +60,7 @@ def flat(error: ValidationError, above: tuple[Any, ...]) -> Any:
         ({"material": "gould"}, "population.0.material", 'did you mean "gold"'),
         ({"material": {"formula": "Au"}}, "population.0.material.density", "2.2 g/cm^3"),
         ({"material": {"formula": "Au", "density": 19.3}}, "population.0.material", "missing unit"),
-        ({"material": {"formula": "Au", "density": "19 g/cm^3", "colour": 1}}, "population.0.material.colour", "permitted"),
+        ({"material": {"formula": "Au", "density": "19 g/cm^3", "hue": 1}}, "population.0.material.hue", "permitted"),
         ({"shape": {"kind": "spere", "radius": "1 nm"}}, "population.0.shape", 'did you mean "sphere"'),
         ({"shape": {"kind": "sphere", "radius": 12}}, "population.0.shape.radius", "missing unit"),
         ({"shape": {"kind": "sphere", "radius": "-1 nm"}}, "population.0.shape.radius", "out of range"),

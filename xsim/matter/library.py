@@ -83,8 +83,10 @@ def _index() -> dict[str, str]:
     for name, path in _files().items():
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         for word in (name, table["title"], *table.get("aliases", [])):
-            # symbols keep their capitals: "Co" is cobalt, "CO" is not
-            index.setdefault(word if word in SYMBOLS else _key(word), name)
+            # as written first, so that "TiN" is not tin; symbols keep their capitals: "Co" is cobalt, "CO" is not
+            index.setdefault(word, name)
+            if word not in SYMBOLS:
+                index.setdefault(_key(word), name)
     return index
 
 
