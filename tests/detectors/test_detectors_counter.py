@@ -44,7 +44,18 @@ def test_photon_transfer_curve_has_slope_one():
 def test_a_point_counter_reads_one_number_per_frame():
     counts = PhotonCounter().read(exposure(np.full((5, 1), 100.0)), KEY)
     assert counts.shape == (5,)
-    assert counts.dtype == np.int64
+    assert counts.dtype == np.int32
+
+
+def test_counts_that_32_bits_might_not_hold_have_64():
+    mean = np.array([[[1e9]], [[3e9]]])
+    counter = PhotonCounter()
+    both = counter.read(exposure(mean[:, None]), KEY)
+    assert both.dtype == np.int64
+    assert np.all(np.abs(both - mean) < 6 * np.sqrt(mean))
+    few = counter.read(exposure(mean[:1, None]), KEY)
+    assert few.dtype == np.int32
+    assert few[0] == both[0]
 
 
 @pytest.mark.parametrize("model", ["paralysable", "non_paralysable"])

@@ -7,18 +7,20 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from fake_instrument import FakeInstrument, FakePrepared
+from fake_instrument import FakeInstrument, FakePrepared, PoissonDetector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xsim.simulate.pipeline as pipeline
-import xsim.simulate.recording as recording
+import xsim.simulate.whole as whole
 from xsim.errors import RangeError, XsimWarning
 from xsim.exposure import FrameTable, Measurement
 from xsim.simulate import Workers, simulate
+from xsim.spill import Packed
 
 pytestmark = pytest.mark.filterwarnings("ignore::xsim.errors.XsimWarning")
 
@@ -29,8 +31,8 @@ def run(instrument: FakeInstrument | None = None, **options: object) -> Measurem
 
 def same(a: Measurement, b: Measurement) -> bool:
     return (
-        a.counts.tobytes() == b.counts.tobytes()
-        and a.expected.tobytes() == b.expected.tobytes()  # type: ignore[union-attr]
+        np.asarray(a.counts).tobytes() == np.asarray(b.counts).tobytes()
+        and np.asarray(a.expected).tobytes() == np.asarray(b.expected).tobytes()
         and a.incident.tobytes() == b.incident.tobytes()
     )
 
@@ -101,10 +103,29 @@ def test_some_dark_frames_are_a_warning_with_their_number(monkeypatch: pytest.Mo
 
 def test_large_arrays_lie_in_scratch_and_hold_the_same_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = run()
-    monkeypatch.setattr(recording, "IN_MEMORY_BYTES", 100)
-    m = run(scratch=tmp_path)
-    assert isinstance(m.counts, np.memmap)
-    assert same(alone, m)
+    monkeypatch.setattr(whole, "IN_MEMORY_BYTES", 100)
+    for chunk in (None, 1, 5):
+        m = run(scratch=tmp_path, chunk=chunk)
+        assert isinstance(m.counts, Packed)
+        assert isinstance(m.expected, Packed)
+        assert same(alone, m)
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_counts_are_as_wide_as_the_widest_chunk_of_them(large: bool, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(whole, "IN_MEMORY_BYTES", 100 if large else 1 << 30)
+    monkeypatch.setattr(
+        PoissonDetector, "read", lambda self, exposure, key: _numbers(exposure.frames.index, exposure.expected.shape)
+    )
+    found = [run(chunk=chunk, scratch=tmp_path).counts for chunk in (1, 5, 24)]
+    for counts in found:
+        assert counts.dtype == np.int64
+        np.testing.assert_array_equal(counts, _numbers(np.arange(24), (24, 1, 5, 8)))
+
+
+def _numbers(index: Any, shape: Any) -> Any:
+    values = np.broadcast_to(index[:, None, None] ** 8, (len(index), *shape[2:]))
+    return values.astype(np.int32 if index.max() < 14 else np.int64)
 
 
 def test_chunks_keep_within_the_memory_given(monkeypatch: pytest.MonkeyPatch) -> None:

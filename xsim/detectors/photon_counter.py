@@ -10,7 +10,7 @@ Dead time: see `_dead_time`.
 from __future__ import annotations
 
 import warnings
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from xsim.errors import RangeError, ValidityWarning
 from xsim.exposure import Axis, Exposure
 from xsim.streams import StreamKey
 from xsim.units import NonNegativeTime, PositiveLength
+
+#: photons expected in an element above which counts are 64-bit numbers: 3e4 standard deviations below 2^31
+WIDE = 2.0**30
 
 
 class PhotonCounter(Pixels):
@@ -70,19 +73,23 @@ class PhotonCounter(Pixels):
             photons = np.minimum(photons, 2.0**self.counter_bits - 1)
         return np.asarray(self._mark_gaps(photons))
 
-    def read(self, exposure: Exposure, key: StreamKey) -> NDArray[np.int64]:
-        """Counts (frames, ...) int64, -1 in gaps. Raises RangeError for negative or non-finite photons."""
+    def read(self, exposure: Exposure, key: StreamKey) -> NDArray[np.signedinteger[Any]]:
+        """Counts (frames, ...), -1 in gaps. Raises RangeError for negative or non-finite photons.
+
+        int32, but int64 where an element of any of these frames expects more than `WIDE` photons.
+        """
         from xsim.detectors import _dead_time, _poisson
 
         index = exposure.frames.index
+        kind = np.int64 if _brightest(exposure) > WIDE else np.int32
         if self.dead_time > 0:
             photons = self._detected(exposure)
             law = (self.dead_time, self.dead_time_model == "paralysable")
             gates = np.asarray(exposure.frames["time"], np.float64)
-            counts = _dead_time.counted(photons, gates, law, key, index)
+            counts = _dead_time.counted(photons, gates, law, key, index).astype(kind, copy=False)
         else:
             weights = efficiency(self.efficiency, exposure.group_energy)
-            counts = _poisson.poisson_of(exposure.expected, weights, key, index)
+            counts = _poisson.poisson_of(exposure.expected, weights, key, index, kind)
         return np.asarray(self._mark_gaps(self._clip(counts)))
 
     def _detected(self, exposure: Exposure) -> NDArray[np.float64]:
@@ -95,7 +102,7 @@ class PhotonCounter(Pixels):
             )
         return summed(exposure.expected, efficiency(self.efficiency, exposure.group_energy))
 
-    def _clip(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _clip(self, counts: NDArray[Any]) -> NDArray[Any]:
         if self.counter_bits is None:
             return counts
         top = 2**self.counter_bits - 1
@@ -107,4 +114,13 @@ class PhotonCounter(Pixels):
                 ValidityWarning,
                 stacklevel=3,
             )
-        return np.minimum(counts, top)
+        return np.minimum(counts, min(top, np.iinfo(counts.dtype).max)).astype(counts.dtype, copy=False)
+
+
+def _brightest(exposure: Exposure) -> float:
+    """No element of these frames expects more photons than this; the largest of what each frame tells by itself."""
+    expected = exposure.expected
+    if not expected.size:
+        return 0.0
+    groups = expected.reshape(*expected.shape[:2], -1).max(axis=2)
+    return float(groups.sum(axis=1, dtype=np.float64).max())

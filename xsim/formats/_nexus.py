@@ -19,7 +19,7 @@ import numpy as np
 
 from xsim.errors import FileError, RangeError
 from xsim.exposure import Array, Measurement
-from xsim.spill import BLOCK, blocks, release
+from xsim.spill import BLOCK, Packed, blocks, packing
 
 #: written into every file: what a phase in it means
 CONVENTION = (
@@ -27,17 +27,23 @@ CONVENTION = (
     "exp(-ik delta t - k beta t). Forward transform exp(-iq.r). Arrays are [y, x]; x and y grow with their index, "
     "z points along the beam. Scan positions x, y are those of the beam on the specimen unless stated otherwise."
 )
-_CHUNK = 1 << 20  # bytes of one compressed chunk
 _COMPRESS_ABOVE = 4096
 
 
 @contextmanager
-def create(path: Path | str, provenance: dict[str, Any], default: str = "entry") -> Iterator[h5py.File]:
-    """An HDF5 file with NXroot attributes, written beside `path` and moved into place when complete."""
+def create(
+    path: Path | str, provenance: dict[str, Any], default: str = "entry", grown: Packed | None = None
+) -> Iterator[h5py.File]:
+    """An HDF5 file with NXroot attributes, written beside `path` and moved into place when complete.
+
+    grown: an array whose own file becomes this one; it is closed.
+    """
     path = Path(path)
     part = path.with_name(f".{path.name}.part")
     try:
-        with h5py.File(part, "w") as file:
+        if grown is not None:
+            grown.become(part)
+        with h5py.File(part, "w" if grown is None else "r+") as file:
             file.attrs["NX_class"] = "NXroot"
             file.attrs["default"] = default
             file.attrs["file_name"] = path.name
@@ -101,13 +107,15 @@ def stream(
     unit: str = "",
     **attrs: Any,
 ) -> h5py.Dataset:
-    """Write an array of any size (a memory map too) block by block: gzip 1 + shuffle, chunks of at most 1 MB.
+    """Write an array of any size (a packed one too) block by block: gzip 1 + shuffle, chunks of at most 1 MB.
 
     shape: the shape in the file, with the same order and number of elements as `values`.
     """
-    values = values if shape is None else values.reshape(shape)
-    made = _empty(parent, name, values.shape, np.dtype(dtype or values.dtype))
-    _fill(made, values, 0)
+    made = _empty(parent, name, shape or values.shape, np.dtype(dtype or values.dtype))
+    if isinstance(values, Packed) and values.packed_alike(made.shape, made.dtype, made.chunks, made.compression):
+        values.copy_chunks(made)
+    else:
+        _fill(made, values if shape is None else values.reshape(shape), 0)
     _describe(made, unit, attrs)
     return made
 
@@ -129,8 +137,7 @@ def stack(
 def _empty(parent: h5py.Group, name: str, shape: tuple[int, ...], kind: np.dtype[Any]) -> h5py.Dataset:
     options: dict[str, Any] = {}
     if math.prod(shape) * kind.itemsize > _COMPRESS_ABOVE:
-        options = {"chunks": _chunks(shape, kind.itemsize), "compression": "gzip", "compression_opts": 1}
-        options["shuffle"] = True
+        options = packing(shape, kind.itemsize)
     return parent.create_dataset(name, shape=shape, dtype=kind, **options)
 
 
@@ -139,23 +146,14 @@ def _fill(made: h5py.Dataset, values: Array, first: int) -> None:
         made[...] = values
     if values.ndim == 0 or values.size == 0:
         return
-    row = max(1, values[0].size * made.dtype.itemsize)
+    row = max(1, values.size // len(values) * made.dtype.itemsize)
     unit_rows = made.chunks[0] if made.chunks else 1
     step = max(1, BLOCK // (row * unit_rows)) * unit_rows  # whole chunks, so that each is compressed once
     start = 0
     while start < len(values):
         stop = min(len(values), start + step - (first + start) % unit_rows)
         made[first + start : first + stop] = values[start:stop].astype(made.dtype, copy=False)
-        release(values)
         start = stop
-
-
-def _chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    chunk = list(shape)
-    for axis in range(len(chunk)):
-        while chunk[axis] > 1 and int(np.prod(chunk)) * itemsize > _CHUNK:
-            chunk[axis] = (chunk[axis] + 1) // 2
-    return tuple(chunk)
 
 
 def link(parent: h5py.Group, name: str, original: h5py.Dataset | h5py.Group) -> None:

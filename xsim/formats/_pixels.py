@@ -12,7 +12,10 @@ from xsim.spill import blocks
 def bad_pixels(measurement: Measurement) -> Array:
     """Pixels (ny, nx) not to be used, true = bad: `masked_pixels`, and gaps (counts of -1 in any frame)."""
     bad = masked_pixels(measurement)
-    if measurement.counts.dtype.kind == "i":
+    least = getattr(measurement.counts, "least", None)
+    if least is not None:
+        bad |= least < 0
+    elif measurement.counts.dtype.kind == "i":
         for block in blocks(measurement.counts):
             bad |= (block < 0).any(axis=0)
     return bad

@@ -18,6 +18,7 @@ import numpy as np
 from xsim.exposure import Array, Axis, Measurement, Truth
 from xsim.formats._nexus import create, group, plot, put, stream
 from xsim.formats.nexus import unique_names
+from xsim.spill import Packed
 
 #: units of the particle table's columns that do not state theirs
 _UNITS = {"position": "m", "radius": "m", "volume": "m^3"}
@@ -29,8 +30,14 @@ def write_truth(
     measurements: Iterable[Measurement],
     provenance: dict[str, Any] | None = None,
 ) -> None:
-    """Write particle table, expectations and truth maps of all `measurements` to `path`."""
-    with create(path, provenance or {}, default="particles") as file:
+    """Write particle table, expectations and truth maps of all `measurements` to `path`.
+
+    The largest expectation that lies packed beside `path` is not copied: its own file becomes this one, and it is read
+    from there.
+    """
+    measurements = list(measurements)
+    grown = _own(measurements, Path(path).parent)
+    with create(path, provenance or {}, "particles", grown) as file:
         particles = group(file, "particles", "NXentry")
         table = group(particles, "table", "NXcollection")
         for key, column in specimen_table.items():
@@ -39,12 +46,22 @@ def write_truth(
             put(table, name, np.asarray(column), unit or _UNITS.get(name, ""))
         for number, measurement in enumerate(measurements):
             entry = group(file, measurement.name, "NXentry")
-            _instrument(entry, measurement)
+            _instrument(entry, measurement, grown)
             if number == 0 and "default" in entry.attrs:
                 file.attrs["default"] = measurement.name
+    for measurement in measurements:
+        if grown is not None and measurement.expected is grown:
+            grown.open(Path(path), f"/{measurement.name}/expected/photons")
 
 
-def _instrument(entry: h5py.Group, measurement: Measurement) -> None:
+def _own(measurements: list[Measurement], folder: Path) -> Packed | None:
+    """The largest expectation packed in `folder`."""
+    arrays: list[Any] = [m.expected for m in measurements]
+    packed = [array for array in arrays if isinstance(array, Packed) and array.path.parent == folder]
+    return max(packed, key=lambda array: array.stored, default=None)
+
+
+def _instrument(entry: h5py.Group, measurement: Measurement, grown: Packed | None) -> None:
     put(entry, "title", f"{measurement.name}: noise-free")
     put(entry, "kind", measurement.kind)
     if measurement.expected is not None:
@@ -52,7 +69,11 @@ def _instrument(entry: h5py.Group, measurement: Measurement) -> None:
         axes = (*scan, *measurement.expected_axes)
         shape = tuple(len(axis) for axis in axes)
         data = group(entry, "expected", "NXdata")
-        stream(data, "photons", measurement.expected, shape=shape, unit="photons")
+        if grown is not None and measurement.expected is grown:
+            entry.file.move(grown.name, f"{data.name}/photons")
+            data["photons"].attrs["units"] = "photons"
+        else:
+            stream(data, "photons", measurement.expected, shape=shape, unit="photons")
         _axes(data, "photons", axes)
         entry.attrs["default"] = "expected"
     folder = group(entry, "truth", "NXcollection")

@@ -21,7 +21,7 @@ from xsim.errors import FileError
 from xsim.exposure import Measurement
 from xsim.scenario.directory import RECORD
 from xsim.scenario.schema import Scenario, fingerprint
-from xsim.spill import blocks
+from xsim.spill import Packed
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,25 +52,16 @@ def finished(out: Path, folder: Path, scenario: Scenario, seed: int) -> dict[str
 def remember(folder: Path, scenario: Scenario, seed: int, measurement: Measurement, file: tuple[str, str]) -> None:
     """Leave the hidden state of a finished instrument in `folder`; `file` is its file's name and format."""
     kept = replace(measurement, counts=np.empty(0, measurement.counts.dtype), flats=None, darks=None)
-    if isinstance(measurement.expected, np.memmap):  # pickled it would lie in memory, twice
+    packed = None
+    if isinstance(measurement.expected, Packed):  # it lies in a file already
+        packed = (measurement.expected.path.name, measurement.expected.name, measurement.expected.inner)
         kept = replace(kept, expected=None)
-        _write(folder / f".{measurement.name}.expected.npy", measurement.expected)
     mark = _print(scenario.table(), measurement.name, seed, xsim.__version__)
-    state = {"fingerprint": mark, "file": file, "measurement": kept}
+    state = {"fingerprint": mark, "file": file, "measurement": kept, "packed": packed}
     part = folder / f".{measurement.name}.state.part"
     with open(part, "wb") as stream:
         pickle.dump(state, stream, protocol=5)
     os.replace(part, folder / f".{measurement.name}.state")
-
-
-def _write(path: Path, values: np.memmap[Any, Any]) -> None:
-    """A NumPy file of an array larger than memory, block by block."""
-    with open(path, "wb") as stream:
-        np.lib.format.write_array_header_2_0(
-            stream, {"descr": values.dtype.str, "fortran_order": False, "shape": values.shape}
-        )
-        for block in blocks(values):
-            stream.write(np.ascontiguousarray(block).data)
 
 
 def _print(table: dict[str, Any], name: str, seed: int, version: str) -> str:
@@ -117,7 +108,7 @@ def _unfolded(values: Any, frames: int, scan: int) -> Any:
 def _of_killed(folder: Path, wanted: dict[str, str]) -> dict[str, Kept]:
     from xsim.formats.run_reader import read_measurement
 
-    kept = {}
+    kept, needed = {}, set[str]()
     for name, want in wanted.items():
         path = folder / f".{name}.state"
         if not path.is_file():
@@ -125,14 +116,16 @@ def _of_killed(folder: Path, wanted: dict[str, str]) -> dict[str, Kept]:
         with open(path, "rb") as stream:
             state = pickle.load(stream)
         file, form = state["file"]
-        if state["fingerprint"] == want and (folder / file).is_file():
+        here = (file, *(state["packed"] or ())[:1])
+        if state["fingerprint"] == want and all((folder / part).is_file() for part in here):
             read = read_measurement(folder / file)
             measurement = replace(state["measurement"], counts=read.counts, flats=read.flats, darks=read.darks)
-            large = folder / f".{name}.expected.npy"
-            if measurement.expected is None and large.is_file():
-                measurement = replace(measurement, expected=np.load(large, mmap_mode="r"))
+            if state["packed"] is not None:
+                own, dataset, inner = state["packed"]
+                measurement = replace(measurement, expected=Packed(folder / own, dataset, inner))
             kept[name] = Kept(measurement, folder / file, form)
+            needed |= set(here)
     for stale in folder.iterdir():
-        if stale.is_file() and stale.name not in {item.path.name for item in kept.values()}:
+        if stale.is_file() and stale.name not in needed:
             stale.unlink()
     return kept

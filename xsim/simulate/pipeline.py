@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from xsim.instruments._protocol import Instrument, Prepared
     from xsim.specimen.specimen import Specimen
 
-#: working memory given to the frames of one chunk [bytes]
-CHUNK_BYTES = 256 << 20
+#: working memory given to the frames of one chunk [bytes]; several chunks wait at a time where there are workers
+CHUNK_BYTES = 64 << 20
 
 Progress = Callable[[int, int], None]  # (frames done, frames in all)
 
@@ -57,7 +57,7 @@ def simulate(
         job = Job(prepared, instrument.detector, StreamKey(seed, f"{name}/detector"))
         pool = workers if isinstance(workers, Workers) else Workers(workers, scratch)
         rows = chunk or chunk_rows(prepared, len(frames), pool.count)
-        store = Store(len(frames), name, scratch)
+        store = Store(len(frames), name, scratch, frames.shape)
         pieces = [frames.take(slice(start, start + rows)) for start in range(0, len(frames), rows)]
         try:
             results = pool.map(record, job, pieces)

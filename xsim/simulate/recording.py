@@ -11,23 +11,19 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xsim import spill
 from xsim.errors import RangeError, XsimWarning
 from xsim.exposure import Exposure, FrameTable
+from xsim.simulate.whole import whole
 from xsim.streams import StreamKey
 
 if TYPE_CHECKING:
     from xsim.instruments._protocol import Prepared
-
-#: arrays larger than this are kept in a file in `scratch`, if there is one [bytes]
-IN_MEMORY_BYTES = 512 << 20
 
 Array = NDArray[Any]
 
@@ -79,23 +75,26 @@ def record(job: Job, frames: FrameTable) -> Recorded:
         counts = job.detector.read(exposure, job.key)
         clock = getattr(job.detector, "live_time", None)
         live = None if clock is None else clock(exposure, job.key)
-    total = np.zeros((exposure.expected.shape[0], 1, *exposure.expected.shape[2:]), exposure.expected.dtype)
-    for group in range(exposure.expected.shape[1]):  # one after another: the same bits for any number of frames
-        total[:, 0] += exposure.expected[:, group]
+    total = exposure.expected[:, :1]
+    if exposure.expected.shape[1] != 1:
+        total = np.zeros((exposure.expected.shape[0], 1, *exposure.expected.shape[2:]), exposure.expected.dtype)
+        for group in range(exposure.expected.shape[1]):  # one after another: the same bits for any number of frames
+            total[:, 0] += exposure.expected[:, group]
     energy = exposure.group_energy[:, :1]
     return Recorded(counts, Exposure(total, energy, exposure.axes, exposure.frames, exposure.incident), said, live)
 
 
 @dataclass
 class Store:
-    """Collects the chunks of a run into whole arrays, in a file in `scratch` where they are large.
+    """Collects the chunks of a run into whole arrays, packed into files in `scratch` where they are large.
 
-    keep: whether the expectation is kept beside the counts.
+    scan: the lengths of the scan axes. keep: whether the expectation is kept beside the counts.
     """
 
     frames: int
     name: str
     scratch: Path | None
+    scan: tuple[int, ...] = ()
     keep: bool = True
     done: int = 0
     said: list[str] = field(default_factory=list)
@@ -104,26 +103,32 @@ class Store:
     live: Array | None = None  # live times [s] of a detector that tells them
 
     def add(self, piece: FrameTable, result: Recorded) -> None:
-        """Put the next frames where they belong."""
-        exposure, rows = result.exposure, slice(self.done, self.done + len(piece))
+        """Put the next frames where they belong. Raises RangeError where they will not fit on the disk."""
+        exposure = result.exposure
         if self.done == 0:
             self.axes = tuple(exposure.axes)
-            self.counts = self._array("counts", result.counts)
+            self._counts = whole(result.counts, (self.frames,), self._path("counts"))
             if self.keep:
-                self.expected = self._array("expected", exposure.expected[:, 0])
+                scan = self.scan or (self.frames,)
+                self._expected = whole(exposure.expected[:, 0], scan, self._path("expected"))
             self.incident = np.empty(self.frames)
             self.live = None if result.live is None else np.empty((self.frames, *result.live.shape[1:]))
-        self.counts[rows] = result.counts
+        self._counts.add(result.counts)
         if self.keep:
-            self.expected[rows] = exposure.expected[:, 0]
+            self._expected.add(exposure.expected[:, 0])
+        rows = slice(self.done, self.done + len(piece))
         self.incident[rows] = exposure.incident
         if self.live is not None:
             self.live[rows] = result.live
         self.dark += int(np.sum(~np.any(exposure.expected.reshape(len(piece), -1) > 0, axis=1)))
-        for whole in (self.counts, self.expected) if self.keep else (self.counts,):
-            spill.release(whole)
         self.said.extend(result.said)
-        self.done += len(piece)
+        first, self.done = self.done == 0, self.done + len(piece)
+        if first:
+            self._check_disk()
+        if self.done == self.frames:
+            self.counts = self._counts.done()
+            if self.keep:
+                self.expected = self._expected.done()
 
     def gather(self, pieces: list[FrameTable], results: Iterable[Recorded]) -> Iterator[int]:
         """Add the results piece by piece; yields the number of frames done."""
@@ -131,17 +136,20 @@ class Store:
             self.add(piece, result)
             yield self.done
 
-    def _array(self, what: str, first: Array) -> Array:
-        shape = (self.frames, *first.shape[1:])
-        if self.scratch is None or prod(shape) * first.dtype.itemsize <= IN_MEMORY_BYTES:
-            return np.empty(shape, first.dtype)
-        path = self.scratch / f".{self.name}.{what}.raw"
-        need, free = prod(shape) * first.dtype.itemsize, shutil.disk_usage(self.scratch).free
+    def _path(self, what: str) -> Path | None:
+        return None if self.scratch is None else self.scratch / f".{self.name}.{what}.h5"
+
+    def _check_disk(self) -> None:
+        """Foretell the size of the files from the first frames: counts lie in the store and in their own file."""
+        counts, expected = self._counts.written, self._expected.written if self.keep else 0
+        need = (2 * counts + expected) * self.frames / self.done
+        if self.scratch is None or not need:
+            return
+        free = shutil.disk_usage(self.scratch).free + counts + expected
         if need > free:
             raise RangeError(
-                f"the {what} of all frames do not fit on the disk of the run directory",
-                value=f"{need / 1e9:.3g} GB, {shape[0]} frames of {need / shape[0]:.3g} bytes",
+                f"the {self.frames} frames of {self.name!r} do not fit on the disk of the run directory",
+                value=f"about {need / 1e9:.3g} GB",
                 allowed=f"<= {free / 1e9:.3g} GB, what is free",
                 cure="record fewer frames or smaller ones, or choose another -o",
             )
-        return spill.create(path, first.dtype, shape)
