@@ -22,8 +22,6 @@ FloatArray = NDArray[np.float64]
 
 #: how much farther than its neighbours those of a wall may rise, over the height of the wall
 EVEN = 0.02
-#: samples beyond a slab's box that its walls may lie in or look at
-_MARGIN = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,32 +59,42 @@ def find_walls(
     excess (materials, sharp samples, fine^2) [m]: on fine samples. weights (materials,): phase of each [rad/m]; limit:
     the least phase of a wall [rad].
     """
-    from scipy.ndimage import binary_dilation, maximum_filter, minimum_filter
+    from xsim.instruments._wall_passes import mark_walls
 
-    metres = np.stack([np.zeros(slab.excess.shape[1:])] * len(weights))
-    metres[list(slab.materials)] = slab.excess
-    metres = np.pad(metres, ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN)))
-    phase = np.einsum("m,myx->yx", weights, metres)
-    low, high = minimum_filter(phase, 3), maximum_filter(phase, 3)
-    rise = high - low
-    even = maximum_filter(high, 3) - minimum_filter(low, 3) - rise <= EVEN * rise
     rows, columns = np.nonzero(sharp)
-    y, x = rows - slab.row + _MARGIN, columns - slab.column + _MARGIN
-    inside = (y >= 1) & (y < phase.shape[0] - 1) & (x >= 1) & (x < phase.shape[1] - 1)
-    cell = np.flatnonzero(inside)
-    cell = cell[(rise[y[cell], x[cell]] > limit) & even[y[cell], x[cell]]]
-    y, x, which = y[cell], x[cell], np.arange(len(cell))
-    steps = np.arange(9)
-    around = y[:, None] + steps // 3 - 1, x[:, None] + steps % 3 - 1
-    near = phase[around]
-    least, most = near.argmin(axis=1), near.argmax(axis=1)
-    sides = [metres[:, around[0][which, k], around[1][which, k]] for k in (least, most)]
-    bottom, top = near[which, least], near[which, most]
-    share = (phase[y, x] - bottom) / (top - bottom)
+    y, x = rows - slab.row, columns - slab.column
+    phase = np.einsum("m,myx->yx", weights[list(slab.materials)], slab.excess, dtype=np.float64)
+    sides = np.full((2, len(rows)), -1, np.intp)
+    mark_walls(sides, phase, y, x, limit, EVEN)
+    cell = np.flatnonzero(sides[0] >= 0)
+    neighbours = [(y[cell] + step // 3 - 1, x[cell] + step % 3 - 1) for step in sides[:, cell]]
+    (bottom,), (top,) = (_looked_up(phase[None], *place) for place in neighbours)
+    low, high = (np.zeros((len(weights), len(cell))) for _ in range(2))
+    for side, place in zip((low, high), neighbours, strict=True):
+        side[list(slab.materials)] = _looked_up(slab.excess, *place)
+    share = (_looked_up(phase[None], y[cell], x[cell])[0] - bottom) / (top - bottom)
     parts = np.einsum("m,mwf->wf", weights, excess[:, cell].astype(np.float64))
     parts = np.clip((parts - bottom[:, None]) / (top - bottom)[:, None], 0, 1)
     moment = np.einsum("af,wf->aw", offsets(math.isqrt(excess.shape[2])), parts) / excess.shape[2]
-    cut = np.zeros_like(sharp)
-    cut[rows[cell], columns[cell]] = True
-    beside = np.nonzero(binary_dilation(cut, np.ones((3, 3), bool)) & ~sharp)
-    return Walls(cell, sides[0], sides[1], share, moment, (beside[0], beside[1]))
+    return Walls(cell, low, high, share, moment, _beside(sharp, rows[cell], columns[cell]))
+
+
+def _looked_up(values: NDArray[Any], y: NDArray[np.intp], x: NDArray[np.intp]) -> FloatArray:
+    """Values (m, h, w) at the samples y, x (n,), zero outside: (m, n)."""
+    inside = (y >= 0) & (y < values.shape[1]) & (x >= 0) & (x < values.shape[2])
+    found = np.zeros((len(values), len(y)))
+    found[:, inside] = values[:, y[inside], x[inside]]
+    return found
+
+
+def _beside(
+    sharp: NDArray[np.bool_], rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The samples that are not `sharp` themselves among the neighbours of those at rows and columns."""
+    if not len(rows):
+        return rows, columns
+    cut = np.zeros((sharp.shape[0] + 2, sharp.shape[1] + 2), np.bool_)
+    for step in range(9):
+        cut[rows + step // 3, columns + step % 3] = True
+    found = np.nonzero(cut[1:-1, 1:-1] & ~sharp)
+    return found[0], found[1]
