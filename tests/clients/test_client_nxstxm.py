@@ -150,6 +150,7 @@ def test_the_file_has_what_mantis_asks_for(tmp_path: Path) -> None:
             entries = [e for e in file.values() if "definition" in e and e["definition"][0] == b"NXstxm"]
             assert len(entries) == 1
             data = entries[0]["data"]
+            assert data["stxm_scan_type"][0].decode().startswith("sample image")
             order = [name.decode() for name in data.attrs["axes"]]
             assert order == ["energy", "sample_y", "sample_x"]
             assert data["data"].shape == tuple(len(data[name]) for name in order)

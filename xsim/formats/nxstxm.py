@@ -3,8 +3,8 @@
 A segmented detector writes all its segments [energy, y, x, segment] with their borders (NXdetector and NXdata
 `segments`), and as `data` their sum, the light that they take together, which every reader of the format shows.
 
-Read by MANTiS (which wants `definition` as a length-1 bytes array, `@axes` as fixed-length bytes and `control/data`
-of the shape of the data for I0: the measured one where the beam has a monitor), hyperspy and silx.
+Read by MANTiS (which wants `definition` and `stxm_scan_type` as length-1 bytes arrays, `@axes` as fixed-length bytes
+and `control/data` of the shape of the data for I0: the measured one where the beam has a monitor), hyperspy and silx.
 Definition: https://manual.nexusformat.org (NXstxm).
 """
 
@@ -62,7 +62,8 @@ class NXstxm:
             part = sample(entry, measurement)
             put(part, "rotation_angle", float(np.degrees(np.ravel(frames.columns.get("tilt", 0.0))[0])), "degree")
             data = group(entry, "data", "NXdata")
-            put(data, "stxm_scan_type", "sample image" if len(energy) == 1 else "sample image stack")
+            scan_type = b"sample image" if len(energy) == 1 else b"sample image stack"
+            data.create_dataset("stxm_scan_type", data=np.array([scan_type]))
             link(data, "data", counts)
             link(data, "energy", energy_set)
             for axis in (y, x):
