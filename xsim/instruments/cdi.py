@@ -24,7 +24,8 @@ speckles smear along q where the path difference across the specimen passes lamb
 Models. "projection": psi is the transmission; it lacks the curvature of the Ewald sphere, so it serves specimens
 thinner than d^2/lambda, d the half period at the edge of the detector. "multislice": diffraction inside the
 specimen. "born": the analytic Born amplitude of the populations on the curved Ewald sphere, for specimens that shift
-the phase by much less than 1 rad in the flat beam. "auto" takes projection or multislice, as the thickness needs.
+the phase by much less than 1 rad in the flat beam. "auto" takes projection or multislice, as the thickness needs,
+in slabs that get the share `slab_error` of the light at half of d wrong (5 %).
 
 Losses. The wave loses what atoms absorb and what they scatter each by itself, Rayleigh and Compton, as in every other
 technique (`xsim.matter.material.Optics`); that light is not drawn: it spreads over all directions.

@@ -68,7 +68,8 @@ class Ptychography(Model):
     "raster". defocus: of the specimen's middle (z = 0) downstream of the zone plate's focus [m]. pinhole: used
     instead of the zone plate where given. source_image: FWHM (x, y) of the source's image on the specimen [m], 0 for
     full coherence; mode_loss: share of the light in the weak modes that are left out. distance: specimen to detector
-    [m]. samples: of the specimen along a pixel of the reconstruction. flux: on the specimen [photons/s].
+    [m]. samples: of the specimen along a pixel of the reconstruction. flux: on the specimen [photons/s]. slab_error:
+    share of the light at the detector's edge that slabs of a thick specimen may get wrong, 5 % unless given.
     """
 
     kind: Literal["ptychography"] = "ptychography"

@@ -12,7 +12,8 @@ specimen thicker than the depth of focus: the wave picture, point by point,
 
 p is the focal amplitude on the specimen, its squares summing to 1, t_m the thickness of material m and mu_m its total
 attenuation. `geometry` tells the route ("convolution" or "far field"); `model` forces it: "projection" or
-"multislice", else "auto" follows the validity ladder (one slab up to 4 d^2/lambda, d = lambda/2NA).
+"multislice", else "auto" follows the validity ladder (one slab up to 4 d^2/lambda, d = lambda/2NA). `slab_error` is the
+share of the light at d that slabs may get wrong (5 %).
 
 The light. `flux` is that of the focal spot at `energy`; at the other energies of a scan it follows what the optic
 passes (the reflectivity of the mirrors, the efficiency of the zones). A zone plate (with `aberrations` and a central
