@@ -27,9 +27,9 @@ zone plate are stopped. Specimens thicker than 4 d^2/lambda, d = lambda/[2 NA (1
 `model = "auto"` chooses, and forcing "projection" then warns with the numbers. Slabs are as thin as `slab_error` takes,
 the share of the light at d that they may get wrong (5 %; with it, a projection is as good too), thinner where strong
 bodies stand through many (`xsim.interaction.cutting`); a projection of such bodies is warned of. The thickness is
-averaged over samples of 1/32 to 1/8 of the finest period that passes (coarser for larger fields and for multislice), and
-the damping of that average is taken out again; `wave_pixel` sets the sample. Where phase or loss change abruptly inside a
-sample, the transmission is averaged over 4 x 4 finer ones (`xsim.instruments._edges`): modulations of
+averaged over samples of 1/32 to 1/8 of the finest period that passes (coarser for larger fields and for multislice),
+and the damping of that average is taken out again; `wave_pixel` sets the sample. Where phase or loss change abruptly
+inside a sample, the transmission is averaged over 4 x 4 finer ones (`xsim.instruments._edges`): modulations of
 opaque gratings are those of Hopkins' theory to 0.001 with samples of 1/16, to 0.003 with 1/8. By default the
 objective is refocused at every energy; with `focus_energy` it stays where that energy is in focus, the focal length
 being proportional to energy.
