@@ -20,7 +20,7 @@ class Stuff:
     """A material of explicit index."""
 
     def optics(self, energy: float) -> SimpleNamespace:
-        return SimpleNamespace(delta=1e-3, beta=2e-4)
+        return SimpleNamespace(delta=1e-3, beta=2e-4, decrement=1e-3 - 2e-4j)
 
 
 def _wave() -> np.ndarray:
