@@ -18,7 +18,7 @@ class Stuff:
     """A material of explicit index."""
 
     def __init__(self, delta, beta):
-        self.values = SimpleNamespace(delta=delta, beta=beta)
+        self.values = SimpleNamespace(delta=delta, beta=beta, decrement=delta - 1j * beta)
 
     def optics(self, energy):
         """The same at every energy."""
