@@ -10,7 +10,7 @@ from xsim.constants import N_A, R_E
 from xsim.errors import RangeError, UnknownNameError
 from xsim.matter import library, scatter
 from xsim.matter.elements import SYMBOLS, element, photo_cross_section
-from xsim.matter.lines import emission, fluorescence_lines, vacancies
+from xsim.matter.lines import _radiative, emission, fluorescence_lines, vacancies
 from xsim.matter.yields import fluorescence_yield
 
 
@@ -185,3 +185,11 @@ def test_scattering_into_all_directions_is_the_packaged_cross_section(kind, row)
 
 def test_compton_energy_at_right_angles():
     assert scatter.compton_energy(12e3, np.pi / 2) == pytest.approx(12e3 / (1 + 12e3 / 510998.95), rel=1e-12)
+
+
+@pytest.mark.parametrize("shell", ["K", "L1", "L2", "L3"])
+@pytest.mark.parametrize("symbol", ["Fe", "Ba", "Au", "U"])
+def test_the_lines_of_a_shell_leave_none_out(symbol, shell):
+    # rates into a shell add up to its fluorescence yield, lines that are tabulated together (Au L3O45) among them
+    made = sum(share for _, _, share in _radiative(symbol, shell))
+    assert made == pytest.approx(fluorescence_yield(element(symbol).z, shell), rel=1e-3)
