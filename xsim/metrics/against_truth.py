@@ -199,7 +199,11 @@ def _named(estimate: Estimate, truths: dict[str, Truth]) -> list[Comparison]:
         values, axes = estimate.values[k], estimate.axes[1:]
         error = None if estimate.error is None else estimate.error[k]
         if name in truths and len(axes) == 2:
-            found.append(_map(name, values, axes, truths[name], error, estimate.unit))
+            one = _map(name, values, axes, truths[name], error, estimate.unit)
+            same = estimate.unit == truths[name].unit
+            found.append(
+                replace(one, numbers=one.numbers | _chi2(one.estimate, one.truth, one.error if same else None))
+            )
         elif f"mean_{name}" in truths and values.size == 1:
             true = float(np.asarray(truths[f"mean_{name}"].values))
             numbers = {"value": float(values), "truth": true, "slope": float(values) / true if true else np.nan}

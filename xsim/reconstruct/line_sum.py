@@ -22,8 +22,9 @@ from pydantic import Field
 from xsim.errors import RangeError
 from xsim.exposure import Array, Axis, Measurement
 from xsim.model import Model
-from xsim.reconstruct._data import refuse, single_energy
+from xsim.reconstruct._data import refuse
 from xsim.reconstruct._protocol import Reconstruction
+from xsim.reconstruct._spectra import channels, lacks_spectra, total_spectrum
 from xsim.units import Energy
 
 #: elements that are looked for, by their K lines and (from Sr on) L lines
@@ -56,19 +57,16 @@ class LineSum(Model):
 
     def accepts(self, measurement: Measurement) -> str:
         """Why it cannot reconstruct this measurement; empty if it can."""
-        if len(measurement.axes) != 1 or measurement.axes[0].unit not in ("eV", "keV"):
-            return "its frames are not energy spectra"
-        return single_energy(measurement)
+        return lacks_spectra(measurement)
 
     def __call__(self, measurement: Measurement) -> Reconstruction:
         """Maps (elements, ...scan) [counts]. Raises FileError, UnknownNameError, RangeError if nothing is found."""
         refuse(measurement, self.kind, self.accepts(measurement))
-        axis = measurement.axes[0]
-        channel = np.asarray(axis.values, np.float64) * (1e3 if axis.unit == "keV" else 1.0)
+        channel, total = channels(measurement), total_spectrum(measurement)
         beam = float(measurement.frames["energy"][0])
-        total = np.asarray(measurement.counts.sum(axis=0), np.float64)
-        peaks = [strongest(element, beam, channel) for element in self.elements] or self._found(channel, total, beam)
-        maps, errors = zip(*(self._map(measurement.counts, channel, peak) for peak in peaks), strict=True)
+        peaks = [strongest(element, beam, channel) for element in self.elements or self.found(channel, total, beam)]
+        counts = measurement.counts if measurement.counts.ndim == 2 else measurement.counts.sum(axis=1)
+        maps, errors = zip(*(self._map(counts, channel, peak) for peak in peaks), strict=True)
         names = Axis("line", np.array([f"{peak.element}_{peak.family}" for peak in peaks]))
         axes = (names, *(measurement.frames.axes or (Axis("frame", measurement.frames.index),)))
         values, error = (np.stack([measurement.folded(one) for one in part]) for part in (maps, errors))
@@ -88,8 +86,11 @@ class LineSum(Model):
             value, variance = value - ratio * around, variance + ratio**2 * around
         return value, np.sqrt(variance)
 
-    def _found(self, channel: Array, total: Array, beam: float) -> list[Peak]:
-        """Elements whose strongest line stands out of the sum spectrum, strongest first, one per peak."""
+    def found(self, channel: Array, total: Array, beam: float) -> list[str]:
+        """Elements whose strongest line stands out of the sum spectrum `total`, strongest first, one per peak.
+
+        channel: energies (channels,) and beam: energy [eV]. Raises RangeError if there is none.
+        """
         from xsim.matter.lines import fluorescence_lines
 
         found: list[tuple[float, Peak]] = []
@@ -114,7 +115,7 @@ class LineSum(Model):
                 allowed="6 standard errors of the background",
                 cure='name the elements, such as elements = ["Fe"], or count longer',
             )
-        return kept[: self.most]
+        return [peak.element for peak in kept[: self.most]]
 
     def _peaks_at(self, channel: Array, total: Array, energy: float) -> bool:
         """Whether the spectrum, smoothed over a quarter of the window, has its highest point near `energy`."""
