@@ -25,9 +25,10 @@ from xsim.matter.yields import fluorescence_yield
 
 _SHELLS = ("K", "L1", "L2", "L3", "M1", "M2", "M3", "M4", "M5")
 _PHOTO_SHELLS = (*_SHELLS, *(f"N{n}" for n in range(1, 8)), *(f"O{n}" for n in range(1, 6)), "P1", "P2", "P3")
-_OUTER = tuple(
-    f"{letter}{n}" for letter, last in zip("LMNOPQ", (3, 5, 7, 7, 5, 1), strict=True) for n in range(1, last + 1)
-) + ("N67", "O", "O45", "P", "P23", "P45")  # some are tabulated together only: 1.3 % of Au L3, 3 % of U L3
+_OUTER = (
+    *(f"{letter}{n}" for letter, last in zip("LMNOPQ", (3, 5, 7, 7, 5, 1), strict=True) for n in range(1, last + 1)),
+    *("N67", "O", "O45", "P", "P23", "P45"),  # some are tabulated together only: 1.3 % of Au L3, 3 % of U L3
+)
 
 
 @dataclass(frozen=True)
