@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import core_schema
 
 from xsim.errors import ScenarioError, XsimError
@@ -21,6 +21,18 @@ class Model(BaseModel):
     """Immutable; unknown keys are errors; a `kind` field (if any) is fixed by the class."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parts_of_defaults(cls, data: Any) -> Any:
+        """A table for a part replaces those values of the part's default here that it names, and no others."""
+        if not isinstance(data, dict):
+            return data
+        found = dict(data)
+        for name, field in cls.model_fields.items():
+            if isinstance(field.default, Model) and isinstance(found.get(name), dict):
+                found[name] = {**field.default.model_dump(exclude_unset=True), **found[name]}
+        return found
 
 
 class NestedErrors(XsimError):

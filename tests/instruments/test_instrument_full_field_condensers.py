@@ -72,3 +72,17 @@ def test_modes_that_do_not_serve_are_told_before_anything_runs():
     )
     with pytest.warns(ValidityWarning, match=r'imaging "hopkins".*more than 0\.002'):
         ringed.prepare(boxes(*BAR))
+
+
+@pytest.mark.parametrize(
+    ("cone", "stop", "words"),
+    [
+        ({"sigma": 0.4}, 0.5, r"0 to 0\.4 of .* open from 0\.5 to 1.*central_stop below 0\.4, or .*sigma above 0\.5"),
+        ({"sigma": 1.4, "inner": 1.1}, 0.0, r"1\.1 to 1\.4.*condenser\.inner below 1"),
+    ],
+)
+def test_light_that_meets_no_opening_is_told_with_the_opening(cone, stop, words):
+    instrument = microscope(condenser={**cone, "points": 60}, objective={"central_stop": stop})
+    with pytest.warns(ValidityWarning, match=words):
+        prepared = instrument.prepare(EMPTY)
+    assert prepared.expose(instrument.frames()).expected.max() < 1e-9 * instrument.flux * instrument.exposure_time

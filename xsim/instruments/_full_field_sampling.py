@@ -76,6 +76,7 @@ def check(instrument: FullField) -> None:
     """Raise or warn, with numbers, where the settings of a microscope do not fit each other."""
     instrument.objective.check(instrument.energy, "objective")
     instrument.cone().check(instrument.energy, instrument.objective.numerical_aperture(instrument.energy))
+    _check_direct(instrument)
     _check_camera(instrument)
     _check_bandwidth(instrument)
     _check_ring(instrument)
@@ -101,6 +102,25 @@ def check_modes(instrument: FullField, slabs: int, specimen: Specimen, grid: Gri
         text = f"do not serve: {mistake}"
     if text:
         _warn(ValidityWarning, f'imaging "hopkins": the modes of this light and objective {text}; use "abbe"')
+
+
+def _check_direct(instrument: FullField) -> None:
+    """Warn where none of the condenser's light passes the objective unscattered: what does not scatter is black."""
+    cone, stop = instrument.cone(), instrument.objective.central_stop
+    directions, weights = cone.directions()
+    radius = np.hypot(directions[:, 0], directions[:, 1])
+    if weights[(radius >= stop) & (radius <= 1)].sum() > 0:
+        return
+    if cone.inner > 1:
+        cure = "condenser.inner below 1"
+    else:
+        cure = f"objective.central_stop below {cone.sigma:.3g}, or condenser.sigma above {stop:.3g}"
+    _warn(
+        ValidityWarning,
+        f"condenser: its light, {cone.inner:.3g} to {cone.sigma:.3g} of the objective's aperture, meets no opening "
+        f"(the objective is open from {stop:.3g} to 1), so that all that does not scatter is black (dark field); for a "
+        f"bright field use {cure}",
+    )
 
 
 def _check_camera(instrument: FullField) -> None:
