@@ -1,6 +1,6 @@
 """The same work by xsim and by programs that people use, taking turns in one run. Run this file.
 
-Whatever is not installed is left out. What is compared, two threads each:
+`python bench_peers.py slices` or `frames` times one part. Whatever is not installed is left out. What is compared, two threads each:
 
 - abTEM (doi 10.12688/openreseurope.13015.2): a plane wave through 64 slices of 1024 x 1024, complex64, band limit 2/3,
   the potential given as an array. It is for electrons, the loop is the same.
@@ -12,6 +12,7 @@ ptypy has no release that pip installs, and so is not timed here.
 """
 
 import os
+import sys
 import warnings
 
 import bench_multislice
@@ -89,11 +90,14 @@ def frames(timed):
     timed["frames with noise: cdtools and torch.poisson"] = lambda: simulate(lambda x: torch.poisson(x * level))
 
 
+GROUPS = {"slices": through_slices, "frames": frames}
+
+
 def main(rounds=3):
     """Print seconds and ratios; the works take turns, and the best of each counts, so that other load cancels."""
-    for group in (through_slices, frames):
+    for name in sys.argv[1:] or GROUPS:
         timed = {}
-        group(timed)
+        GROUPS[name](timed)
         with use_threads(THREADS):
             best = shortest(timed, rounds)
         floor = next(iter(best.values()))
