@@ -1,6 +1,7 @@
 """The same work by xsim and by programs that people use, taking turns in one run. Run this file.
 
-`python bench_peers.py slices` or `frames` times one part. Whatever is not installed is left out. What is compared, two threads each:
+`python bench_peers.py slices` or `frames` times one part. Whatever is not installed is left out. What is compared, two
+threads each:
 
 - abTEM (doi 10.12688/openreseurope.13015.2): a plane wave through 64 slices of 1024 x 1024, complex64, band limit 2/3,
   the potential given as an array. It is for electrons, the loop is the same.
