@@ -8,7 +8,7 @@ from xsim.constants import N_A
 from xsim.errors import RangeError
 from xsim.instruments.fluorescence import Fluorescence
 from xsim.interaction.emission import Cone, groups
-from xsim.matter import library
+from xsim.matter import library, scatter
 from xsim.matter.lines import emission
 from xsim.specimen.specimen import Specimen
 from xsim.streams import StreamKey
@@ -96,20 +96,40 @@ def test_polarised_scatter_at_90_degrees_is_the_square_of_the_cone():
 
 
 def test_compton_scatter_of_12_kev_by_90_degrees_lies_at_11_725_kev():
-    found = groups((library.find("water"),), 12e3, Cone(np.pi / 2, 0.05, True))
-    assert {g.label: g.energy for g in found}["Compton"] == pytest.approx(11725.0, abs=1.0)
+    found = groups((library.find("water"),), 12e3, Cone(np.pi / 2, 0.005, False))
+    energy, made = np.array([(g.energy, g.made[0]) for g in found if g.label.startswith("Compton")]).T
+    # the profile is even in momentum: as much light in the two bins on either side of an electron at rest
+    assert energy @ made / made.sum() < 11725.0  # fast electrons can take energy, but hardly give more than the beam's
+    after, before = np.flatnonzero(energy > 11725.0)[:2], np.flatnonzero(energy < 11725.0)[-2:]
+    assert made[after].sum() == pytest.approx(made[before].sum(), rel=0.01)
+    assert energy[[*before, *after]].mean() == pytest.approx(11725.0, abs=1.0)
+    # the profile of water's electrons, 1.6 atomic units of momentum of 122 eV each, in a width of 195 eV
+    below = np.interp([0.25, 0.75], np.cumsum(made) / made.sum(), energy)
+    assert 80 < below[1] - below[0] < 200
 
 
-def test_unpolarised_forward_scatter_is_the_integral_of_thomson_and_form_factors():
-    # elastic + Compton per atom of hydrogen at high energy and backward angle tends to Klein-Nishina alone
+def test_moving_electrons_spread_compton_scatter_and_lose_none_of_it():
+    edges = np.linspace(6e3, 12e3, 2001)
+    # electrons that would give the photon energy are bound too deeply to do so, more of them in iron
+    for symbol, least in (("H", 0.99), ("C", 0.93), ("Fe", 0.8)):
+        share = scatter.doppler(symbol, 12e3, np.pi / 2, edges)
+        assert least < share.sum() < 1 + 1e-9
+        assert edges[share.argmax()] == pytest.approx(11725.0, abs=10.0)
+    narrow, wide = (np.sort(scatter.doppler(s, 12e3, np.pi / 2, edges))[-40:].sum() for s in ("H", "Fe"))
+    assert wide < narrow
+
+
+def test_unpolarised_backscatter_of_hydrogen_is_klein_nishinas():
     hydrogen = (library.find("H", density="1 g/cm^3"),)
     theta, alpha = np.pi * 0.9, 60e3 / 510998.95
-    found = {g.label: g.made[0] for g in groups(hydrogen, 60e3, Cone(theta, 1e-4, False))}
+    found = groups(hydrogen, 60e3, Cone(theta, 1e-4, False))
+    compton = sum(g.made[0] for g in found if g.label.startswith("Compton"))
+    elastic = sum(g.made[0] for g in found if g.label == "elastic")
     ratio = 1 / (1 + alpha * (1 - np.cos(theta)))
     klein_nishina = 0.5 * 2.8179403e-15**2 * ratio**2 * (ratio + 1 / ratio - np.sin(theta) ** 2)
     atoms = 1e6 / 1.008 * N_A
-    assert found["Compton"] == pytest.approx(atoms * klein_nishina, rel=5e-3)
-    assert found["elastic"] < 1e-3 * found["Compton"]
+    assert compton == pytest.approx(atoms * klein_nishina, rel=5e-3)
+    assert elastic < 1e-3 * compton
 
 
 def test_truth_holds_area_densities_and_the_noise_free_maps():

@@ -135,7 +135,7 @@ class FluorescencePrepared:
         families: dict[str, FloatArray] = {}
         shape = tuple(len(axis) for axis in axes)
         for group, column in zip(known, exposure.expected.T, strict=True):
-            name = f"line_{group.element}_{group.family}" if group.element else f"scatter_{group.label}"
+            name = f"line_{group.element}_{group.family}" if group.element else f"scatter_{group.label.split()[0]}"
             families[name] = families.get(name, np.zeros(shape)) + column.reshape(shape)
         found = {name: Truth(values, axes, "photon") for name, values in families.items()}
         axis = Axis("line", np.array([group.label for group in known]))
@@ -202,4 +202,7 @@ def _ordered(found: list[Group]) -> dict[str, Group]:
     """Groups by label: lines by energy, then Compton and elastic scatter."""
     last = {"Compton": 1, "elastic": 2}
     known = {group.label: group for group in found}
-    return {k: known[k] for k in sorted(known, key=lambda label: (last.get(label, 0), known[label].energy, label))}
+    return {
+        k: known[k]
+        for k in sorted(known, key=lambda label: (last.get(label.split()[0], 0), known[label].energy, label))
+    }

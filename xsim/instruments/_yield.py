@@ -106,7 +106,7 @@ class Yield:
         for group in groups(self.voxels.materials, energy, cone):
             if not self.detector.counts(group.energy):
                 continue
-            name = (group.element, group.family) if group.element else ("", group.label)
+            name = (group.element, group.family) if group.element else ("", group.label.split()[0])
             out = escape(self.voxels, beam, group.energy, group.made)
             number = self.families.index(name)
             found = cone.solid_angle * float(np.sum(self.weights * out))
