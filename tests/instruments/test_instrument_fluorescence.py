@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import xraylib
 from pydantic import ValidationError
+from scipy.integrate import quad
 
 from xsim.constants import N_A
 from xsim.errors import RangeError
@@ -110,10 +112,12 @@ def test_compton_scatter_of_12_kev_by_90_degrees_lies_at_11_725_kev():
 
 def test_moving_electrons_spread_compton_scatter_and_lose_none_of_it():
     edges = np.linspace(6e3, 12e3, 2001)
-    # electrons that would give the photon energy are bound too deeply to do so, more of them in iron
-    for symbol, least in (("H", 0.99), ("C", 0.93), ("Fe", 0.8)):
+    fastest = 12e3**2 / 510998.95 / (np.sqrt(2) * 12e3) * 137.036  # that leaves the photon its energy [atomic units]
+    for symbol, electrons in (("H", 1), ("C", 6), ("Fe", 26)):
         share = scatter.doppler(symbol, 12e3, np.pi / 2, edges)
-        assert least < share.sum() < 1 + 1e-9
+        slower = quad(lambda p, z=electrons: xraylib.ComptonProfile(z, p), 0, fastest, epsrel=1e-4)[0] / electrons
+        # faster electrons are bound too deeply: 8 % of those of carbon, 19 % of those of iron
+        assert share.sum() == pytest.approx(0.5 + slower, abs=0.01)
         assert edges[share.argmax()] == pytest.approx(11725.0, abs=10.0)
     narrow, wide = (np.sort(scatter.doppler(s, 12e3, np.pi / 2, edges))[-40:].sum() for s in ("H", "Fe"))
     assert wide < narrow

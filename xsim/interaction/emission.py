@@ -5,7 +5,8 @@ detector's cone, because at 90 degrees in the plane of polarisation the centre a
 has the energies that moving electrons give it, in bins narrower than a silicon detector resolves
 (`scatter.doppler`). Light scattered twice is left out: about half the optical depth for scatter of the specimen, 1 % in
 100 um of ice at 12 keV, 10 % in 1 mm; and so is the bremsstrahlung of photoelectrons, some 1e-5 photons per absorbed
-photon and keV below their energy in light matter. Scatter is valid from 1 to 150 keV and is left out below. References: `xsim.matter.lines`, `xsim.matter.scatter`.
+photon and keV below their energy in light matter. Scatter is valid from 1 to 150 keV and is left out below.
+References: `xsim.matter.lines`, `xsim.matter.scatter`.
 """
 
 from __future__ import annotations
