@@ -157,6 +157,18 @@ def test_a_measured_edge_shows_in_fluorescence_before_the_tabulated_one():
     np.testing.assert_allclose(found[1:-1] / found[-1], step[1:-1] / step[-1], atol=0.01)
 
 
+@pytest.mark.parametrize("material", ["gold", "gold_chloride", "gold_sulphide"])
+def test_a_thin_sample_fluoresces_at_an_l_edge_as_it_absorbs(material):
+    """Partial cross sections of L3 rise over 20 eV; the measured edge and its white line must not be lost in that."""
+    energies = np.array([11890.0, 11915.0, 11919.5, 11922.0, 11925.0, 11935.0, 11950.0, 12010.0])
+    window = {"window": ["9.4 keV", "10 keV"]}
+    instrument = Absorption(energy="11.92 keV", fluorescence=window)
+    found = total(instrument.prepare(slab(material, "10 nm")).expose(table_of(energies)), 1)
+    f2 = library.find(material).factors("Au", energies)[1]
+    absorbed_more = (f2 - f2[0] * (1 - 1.25 * (energies / energies[0] - 1))) / energies  # outer shells fall slowly
+    np.testing.assert_allclose(found[1:] / found[-1], absorbed_more[1:] / absorbed_more[-1], atol=0.02)
+
+
 def test_total_yield_holds_more_than_a_window_and_a_dark_window_nothing():
     def seen(**table) -> float:
         return float(total(Absorption(fluorescence=table).prepare(slab()).expose(table_of([7200.0])), 1)[0])

@@ -31,6 +31,10 @@ _OUTER = (
 )
 
 
+#: where f2 before a measured edge is smooth, and where its shell follows the tables again, relative to it [eV]
+BEFORE, TAPER = (-60.0, -30.0), (100.0, 350.0)
+
+
 @dataclass(frozen=True)
 class Line:
     """One line: name in IUPAC notation ("KL3"), family "K", "L" or "M", energy [eV], cross section [m^2 per atom]."""
@@ -62,25 +66,35 @@ def emission(material: Material, energy_eV: float, weakest: float = 1e-3) -> lis
         extra: dict[str, float] = {}
         for near in material.near_edges:
             if near.element == symbol:
-                more = near.share * (float(correction(near)(np.asarray(energy))[1]) + _ramp(symbol, near.edge, energy))
+                more = near.share * (float(correction(near)(np.asarray(energy))[1]) + _onset(symbol, near.edge, energy))
                 cross = float(elements.photo_cross_section(np.asarray(more), np.asarray(energy)))
                 extra[near.edge] = extra.get(near.edge, 0.0) + cross
         found += [(line, number * line.cross_section) for line in _lines(symbol, energy, weakest, tuple(extra.items()))]
     return found
 
 
-def _ramp(element: str, edge: str, energy: float) -> float:
-    """What the tabulated edge, a ramp as wide as its level, adds to f2 [electrons] below its middle.
+def _onset(element: str, edge: str, energy: float) -> float:
+    """What to add to the f2 [electrons] that the tables give to the shell of a measured `edge`, at `energy` [eV].
 
-    There a measured edge is counted from the smooth f2 before it.
+    There, the shell absorbs all that exceeds the smooth f2 extrapolated from before its edge. The tabulated edge is a
+    ramp as wide as its level, and the partial cross sections rise over some ten electron volts above it (L shells).
+    Tapers off from 100 to 350 eV above the edge; zero where another edge lies near.
     """
+    import xraylib
+
     record = elements.element(element)
     middle = record.edges[edge]
-    if not 0.99 * middle < energy < middle:
+    low, high = middle + BEFORE[0], middle + TAPER[1]
+    if not middle + BEFORE[1] < energy < high or any(low < e < high for n, e in record.edges.items() if n != edge):
         return 0.0
-    before = np.array([middle - 60.0, middle - 30.0])
+    before = middle + np.array(BEFORE)
     smooth = np.polynomial.Polynomial.fit(before, record.factors(before)[1], 1)
-    return max(0.0, float(record.factors(energy)[1] - smooth(energy)))
+    atomic, told = float(record.factors(energy)[1]), 0.0
+    if energy >= middle:
+        at = _shifted(xraylib, record, edge, energy)
+        told = xraylib.CS_Photo_Partial(record.z, getattr(xraylib, f"{edge}_SHELL"), at) / _partial_sum(record, energy)
+    u = min(1.0, (high - energy) / (TAPER[1] - TAPER[0]))
+    return u * u * (3 - 2 * u) * (atomic - float(smooth(energy)) - atomic * told)
 
 
 def vacancies(element: str, energy: float, extra: dict[str, float] | None = None) -> dict[str, float]:
