@@ -125,6 +125,19 @@ def test_energies_in_the_wrong_unit_are_seen_by_the_reader(tmp_path: Path) -> No
     assert str(axes["energy"].units) != "eV"
 
 
+def test_i0_is_the_one_that_the_monitor_counted(tmp_path: Path) -> None:
+    table = {"energy": "707 eV", "field": ["200 nm", "200 nm"], "step": "50 nm", "flux": "1e6 1/s"}
+    counter = {"kind": "photon_counter", "shape": [1, 1], "efficiency": 0.5}
+    one = Stxm.model_validate({**table, "monitor": {"efficiency": 0.2}, "detector": counter})
+    measurement = xsim.simulate(specimen(), one)
+    with h5py.File(written(measurement, tmp_path)) as file:
+        control = file["entry/control"]
+        counts = control["monitor_counts"][...].ravel()
+        np.testing.assert_array_equal(counts, measurement.geometry["monitor_counts"])
+        np.testing.assert_allclose(control["data"][...].ravel(), counts / 0.25 * 0.5)  # in counts of the detector
+        assert 0.01 < np.std(counts) / np.mean(counts) < 0.2  # 250 counts in each point: 6 %
+
+
 def test_segments_are_found_beside_their_sum(tmp_path: Path) -> None:
     path = written(quadrants(), tmp_path)
     counts = quadrants().folded(quadrants().counts)

@@ -215,3 +215,15 @@ def test_a_scanning_microscope_follows_harmonics_and_its_monitor():
     assert len(measured.geometry["monitor_counts"]) == len(measured.frames)
     with pytest.raises(RangeError, match="harmonics in the wave picture"):
         plain.model_copy(update={"model": "multislice"}).prepare(specimen)
+
+
+def test_mirrors_blur_all_lines_of_a_narrow_spectrum_alike(monkeypatch):
+    dot = {"name": "dot", "material": "iron", "shape": {"kind": "sphere", "radius": "150 nm"}}
+    specimen = Specimen.from_table({"extent": ["1 um", "1 um"], "population": [dot]})
+    table = {"energy": "7.125 keV", "field": ["600 nm", "400 nm"], "step": "50 nm", "mirrors": {}}
+    instrument = Stxm.model_validate({**table, "bandwidth": {"relative_width": 1e-3, "samples": 5}})
+    together = total(instrument.prepare(specimen).expose(instrument.frames()))
+    monkeypatch.setattr("xsim.instruments._stxm_convolved.NARROW", 0.0)
+    apart = total(instrument.prepare(specimen).expose(instrument.frames()))
+    np.testing.assert_allclose(together, apart, rtol=2e-6)
+    assert np.ptp(apart) > 0.02 * apart.max()
