@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+import tracemalloc
 import warnings
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,20 @@ def test_large_arrays_lie_in_scratch_and_hold_the_same_counts(tmp_path: Path, mo
         assert isinstance(m.counts, Packed)
         assert isinstance(m.expected, Packed)
         assert same(alone, m)
+
+
+def test_memory_does_not_grow_with_the_number_of_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole, "IN_MEMORY_BYTES", 1 << 20)
+    monkeypatch.setattr(pipeline, "CHUNK_BYTES", 1 << 20)
+    peaks = []
+    for count in (100, 100, 400):  # the first run also loads what is loaded once
+        tracemalloc.start()
+        m = run(FakeInstrument(count, shape=(64, 64), frame_bytes=1 << 16), scratch=tmp_path)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert m.total_counts == pytest.approx(float(np.sum(m.counts)))
+    assert 2 * peaks[1] < 400 * 64 * 64 * 12  # what the arrays of all frames would take
+    assert peaks[2] < 1.2 * peaks[1]
 
 
 @pytest.mark.parametrize("large", [False, True])

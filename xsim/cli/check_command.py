@@ -52,7 +52,8 @@ def _lines(found: dict[str, Any], complete: bool) -> list[str]:
             f"{one['mean_element']:.4g} in the mean element of a frame, at most {one['largest_element']:.4g}",
             f"  geometry {geometry_text(one['geometry']) or 'none'}",
             f"  dose     {dose_text(one['dose']) or 'none'}",
-            f"  needs    about {bytes_text(one['memory'])} of memory, {prefixed(one['time'], 's')} to compute, "
+            f"  needs    about {bytes_text(one['memory'])} of memory, {bytes_text(one['disk'])} of disk, "
+            f"{prefixed(one['time'], 's')} to compute, "
             f"{prefixed(one['beam_time'], 's')} of beam",
         ]
         lines += [f"  warning: {text}" for text in one["warnings"]]
@@ -61,5 +62,6 @@ def _lines(found: dict[str, Any], complete: bool) -> list[str]:
     entries = found["instruments"].values()
     memory = max((one["memory"] for one in entries), default=0)
     seconds = sum(one["time"] for one in entries)
-    lines.append(f"in all: about {prefixed(seconds, 's')}, {bytes_text(memory)} besides the program itself")
+    disk = sum(one["disk"] for one in entries)
+    lines.append(f"in all: about {prefixed(seconds, 's')}, {bytes_text(memory)} of memory, {bytes_text(disk)} of disk")
     return lines

@@ -7,6 +7,7 @@ is worked out in full unless there are very many poses or energies.
 from __future__ import annotations
 
 import pickle
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ import numpy as np
 
 from xsim.exposure import Dose, Exposure, FrameTable
 from xsim.instruments._protocol import Instrument, Measuring, Prepared
+from xsim.scenario import forecast
 from xsim.scenario.build import build, located
 from xsim.scenario.mistakes import Mistake, ScenarioMistakes
 from xsim.scenario.record import finite
@@ -71,10 +73,16 @@ def estimate(specimen: Specimen, instrument: Instrument, workers: int = 1) -> di
             "use more flux or exposure_time, or look for what stops the light"
         )
     settings = _settings(frames)
-    seconds = setup + dosing + (settings * max(0.0, first - again) + len(frames) * (again + reading)) / workers
     element = exposures[0].expected[:, 0]
-    kept = len(frames) * (counts.nbytes + element.nbytes)
-    working = chunk_rows(prepared, len(frames), workers) * int(prepared.frame_bytes) + _size(prepared)
+    costs = forecast.Costs(prepared, instrument, len(frames), workers, _size(prepared))
+    disk, packing = costs.files(counts, np.concatenate([e.expected[:, 0] for e in exposures]))
+    if disk > (free := shutil.disk_usage(".").free):
+        said.append(
+            f"the files of {len(frames)} frames take about {disk / 1e9:.3g} GB, more than the {free / 1e9:.3g} GB that "
+            "are free here; record fewer frames or smaller ones, or choose an -o with more space"
+        )
+    exposing = (settings * max(0.0, first - again) + len(frames) * (again + reading)) / workers
+    seconds = setup + dosing + exposing + packing + costs.references(reading)
     return {
         "kind": instrument.kind,
         "frames": len(frames),
@@ -85,7 +93,8 @@ def estimate(specimen: Specimen, instrument: Instrument, workers: int = 1) -> di
         "largest_element": max(float(e.expected.sum(axis=1).max()) for e in exposures),
         "beam_time": total(frames["time"]),
         "dose": {name: {"mean": finite(d.mean), "max": finite(d.max)} for name, d in dose.items()},
-        "memory": kept + working * workers,
+        "memory": costs.memory(counts[:1], element[:1]),
+        "disk": disk,
         "time": seconds,
         "geometry": _geometry(instrument, prepared),
         "warnings": list(dict.fromkeys(said)),
@@ -121,12 +130,12 @@ def _sampled(prepared: Prepared, frames: FrameTable) -> tuple[list[Exposure], fl
 
 
 def _per_frame(prepared: Prepared, detector: Any, frames: FrameTable) -> tuple[float, float, Any]:
-    """Times to expose and to read one frame of many at the same settings [s], and the counts of one."""
+    """Times to expose and to read one frame of many at the same settings [s], and the counts of some."""
     one = frames.take(slice(0, 1))
-    counts = detector.read(prepared.expose(one), StreamKey(1, "check"))  # compiles what is compiled
+    detector.read(prepared.expose(one), StreamKey(1, "check"))  # compiles what is compiled
     few = frames.take(slice(0, min(len(frames), chunk_rows(prepared, len(frames)), NEIGHBOURS)))
     again, exposure = _timed(lambda: prepared.expose(few))
-    reading, _ = _timed(lambda: detector.read(exposure, StreamKey(1, "check")))
+    reading, counts = _timed(lambda: detector.read(exposure, StreamKey(1, "check")))
     return again / len(few), reading / len(few), counts
 
 
