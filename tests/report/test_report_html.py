@@ -217,6 +217,28 @@ def test_fluorescence_maps_count_the_window_of_each_element_beside_its_photons()
     np.testing.assert_array_equal(spectrum.lines[0].y, measurement.counts.sum(axis=0)[channels <= 12600])
 
 
+def test_the_sum_spectrum_names_escape_pile_up_and_scatter_and_shows_what_was_expected():
+    measurement = synthetic.fluorescence()
+    lines = Axis("line", np.array(["Fe KL3", "Compton 1", "Compton 2", "elastic"]))
+    response = np.zeros((4, len(measurement.axes[0].values)))
+    response[np.arange(4), [126, 225, 229, 237]] = 0.5
+    maps = measurement.frames.axes
+    truth = {
+        "line_energies": Truth(np.array([5404.0, 11300.0, 11500.0, 12000.0]), (lines,), "eV"),
+        "line_photons": Truth(np.array([1e4, 30.0, 10.0, 50.0]), (lines,), "photon"),
+        "line_response": Truth(response, (lines, *measurement.axes), "counts/photon"),
+        "line_Fe_K": Truth(np.ones((12, 16)), maps, "photon"),
+        "area_density_Fe": Truth(np.full((12, 16), 0.5), maps, "kg/m^2"),
+    }
+    geometry = {"escape": 1, "resolving_time [s]": 1e-7, "live_time [s]": 0.8 * measurement.frames["time"]}
+    rows = rows_of(changed(measurement, truth=truth, geometry=geometry))
+    assert rows[0][2].title == "Truth · Fe in the specimen"
+    spectrum = rows[0][3]
+    wanted = {"Fe K": 5.404, "Fe K escape": 3.664, "2 x Fe K, pile-up": 10.808, "Compton": 11.35, "elastic": 12.0}
+    assert spectrum.marks == pytest.approx(wanted)
+    assert spectrum.lines[1].y[126] == pytest.approx(0.8 * 0.5 * 1e4)
+
+
 def test_fluorescence_without_named_lines_finds_the_peaks():
     rows = rows_of(synthetic.fluorescence())
     labels = sorted(float(re.search(r"[\d.]+", row[0].title).group()) for row in rows)

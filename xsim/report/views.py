@@ -50,7 +50,9 @@ def _fits(measurement: Measurement, view: Callable[[Measurement], Rows]) -> bool
     """Whether a scan around the technique has left the axes that its own view needs."""
     scan = [axis.name for axis in measurement.frames.axes]
     if view is fluorescence_view:
-        return len(measurement.axes) == 1 and len(scan) == 2
+        channels = measurement.axes[-1:]
+        first = [axis.name for axis in measurement.axes[:-1]]
+        return bool(channels) and channels[0].unit in ("eV", "keV") and first in ([], ["detector"]) and len(scan) == 2
     if view is absorption_view:
         return [axis.name for axis in measurement.axes] in ([], ["channel"]) and len(scan) <= 1
     if view in (saxs_view, diffraction_view):
