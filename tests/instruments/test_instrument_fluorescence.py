@@ -189,3 +189,33 @@ def test_wrong_fields_are_refused(fields):
 def test_a_step_larger_than_the_field_is_refused():
     with pytest.raises(RangeError, match="step"):
         Fluorescence(field=("10 nm", "10 nm"), step="20 nm").frames()
+
+
+def test_several_detectors_see_what_each_sees_alone():
+    knobs = {"field": ("100 nm", "100 nm"), "step": "50 nm"}
+    places = [{"name": "left", "angle": "120 deg"}, {"name": "right", "angle": "130 deg", "azimuth": "180 deg"}]
+    places.append({"name": "top", "angle": "120 deg", "azimuth": "90 deg", "distance": "60 mm"})
+    both = Fluorescence(**knobs, detectors=places)
+    exposure = both.prepare(FILM).expose(both.frames())
+    assert [axis.name for axis in exposure.axes] == ["detector"]
+    alone = Fluorescence(**knobs, detector_angle="120 deg")
+    left = alone.prepare(FILM).expose(alone.frames())
+    order = np.argsort(left.group_energy[0])
+    here = exposure.expected[0, :, 0] > 0
+    mine = np.argsort(exposure.group_energy[0, here])
+    assert exposure.expected[:, here, 0][:, mine] == pytest.approx(
+        left.expected[:, order][:, left.expected[0, order] > 0]
+    )
+    # a fluorescent film shines evenly; from above the plane of polarisation scatter is stronger
+    fluorescent = np.isclose(exposure.group_energy[0], 6403.9, atol=1)
+    elastic = exposure.group_energy[0] == 12e3
+    ratio = exposure.expected[0, fluorescent, 2] / exposure.expected[0, fluorescent, 0]
+    solid = both.geometry()["solid_angle [sr]"]
+    assert ratio == pytest.approx(solid[2] / solid[0], rel=1e-3)
+    assert exposure.expected[0, elastic, 2] / solid[2] > 2 * exposure.expected[0, elastic, 0] / solid[0]
+    assert both.detector.mean(exposure).shape == (4, 3, 2048)
+
+
+def test_detectors_of_one_name_are_refused():
+    with pytest.raises(ValidationError, match="names of detectors"):
+        Fluorescence(detectors=[{"name": "a", "angle": "120 deg"}, {"name": "a", "angle": "60 deg"}])

@@ -64,9 +64,12 @@ class FluorescencePrepared:
     _answers: Recent = attribute(default_factory=lambda: Recent(2))
 
     @staticmethod
-    def of(instrument: Any, specimen: Specimen) -> FluorescencePrepared:
-        """The specimen in a microscope that tells energy, flux, field, step, focus, slabs, its detector and angle."""
-        cone = cone_of(instrument)
+    def of(instrument: Any, specimen: Specimen, cone: Cone | None = None) -> FluorescencePrepared:
+        """The specimen in a microscope that tells energy, flux, field, step, focus, slabs, its detector and angle.
+
+        cone: of the detector, where that is not the instrument's own.
+        """
+        cone = cone or cone_of(instrument)
         made = FluorescencePrepared(instrument, specimen, LitVoxels.of(instrument, specimen, cone.direction), cone)
         made._check_third()
         return made
@@ -80,7 +83,7 @@ class FluorescencePrepared:
         y, x = (np.asarray(frames[name], np.float64) for name in ("y", "x"))
         photons = self._photons(frames)
         lit = [(energy, chosen, self._emitted(energy)) for energy, chosen in by_energy(frames)]
-        known = _ordered([group for _, _, found in lit for group in found.groups])
+        known = self._known(frames)
         column_of = {label: column for column, label in enumerate(known)}
         expected = np.zeros((len(frames), len(known)))
         group_energy = np.tile([group.energy for group in known.values()], (len(frames), 1))
@@ -91,6 +94,13 @@ class FluorescencePrepared:
             group_energy[np.ix_(chosen, columns)] = [group.energy for group in found.groups]
             incident[chosen] *= 1 + self.voxels.focus.unfocused_share(energy)
         return Exposure(expected, group_energy, (), frames, incident)
+
+    def _known(self, frames: FrameTable) -> dict[str, Group]:
+        return _ordered([group for energy, _ in by_energy(frames) for group in self._emitted(energy).groups])
+
+    def labels(self, frames: FrameTable) -> list[str]:
+        """Names of the groups of an exposure of these frames."""
+        return list(self._known(frames))
 
     def measured(self) -> dict[str, Any]:
         """How light is followed, along straight rays; the spot on the plane z = 0; thin films measured beside."""

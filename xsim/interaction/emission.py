@@ -43,16 +43,23 @@ class Group:
 
 @dataclass(frozen=True)
 class Cone:
-    """What a detector sees: `angle` from the beam and `solid_angle` [sr], in the plane of polarisation if polarised."""
+    """What a detector sees: `angle` from the beam, `solid_angle` [sr], `azimuth` from the horizontal [rad].
+
+    polarised: the beam, in the horizontal plane.
+    """
 
     angle: float
     solid_angle: float
     polarised: bool
+    azimuth: float = 0.0
 
     @property
     def direction(self) -> tuple[float, float, float]:
-        """Unit vector (x, y, z) from the specimen to the detector, which lies in the horizontal plane."""
-        return math.sin(self.angle), 0.0, math.cos(self.angle)
+        """Unit vector (x, y, z) from the specimen to the detector."""
+        side = math.sin(self.angle)
+        if self.azimuth == 0:
+            return side, 0.0, math.cos(self.angle)
+        return side * math.cos(self.azimuth), side * math.sin(self.azimuth), math.cos(self.angle)
 
     def directions(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Scattering angles and azimuths [rad] of directions of equal weight that fill the cone."""
@@ -63,7 +70,7 @@ class Cone:
         across, up = s * np.cos(around), s * np.sin(around)
         x = c * math.sin(self.angle) + across * math.cos(self.angle)
         z = c * math.cos(self.angle) - across * math.sin(self.angle)
-        return np.arccos(np.clip(z, -1, 1)), np.arctan2(up, x)
+        return np.arccos(np.clip(z, -1, 1)), np.arctan2(up, x) + self.azimuth
 
 
 def groups(materials: tuple[Material, ...], energy: float, cone: Cone) -> list[Group]:
