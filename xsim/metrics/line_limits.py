@@ -141,6 +141,9 @@ def of_measurement(measurement: Measurement, confidence: Confidence = USUAL) -> 
     if calibration is None or not measurement.axes or measurement.axes[-1].unit not in ("eV", "keV"):
         allowed = "spectra of an energy-dispersive detector with standards"
         raise RangeError("detection limits of lines", value=measurement.kind, allowed=allowed)
+    energies = len(np.unique(np.asarray(measurement.frames["energy"])))
+    if energies > 1:
+        raise RangeError("photon energies of a map with standards of one", value=energies, allowed="1")
     counts, channel = spectra(measurement)
     mean, _ = background(counts, channel, calibration)
     return calibration.limits(mean, channel, focused(measurement), confidence)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from xsim.exposure import Array, Measurement
+from xsim.report.detection import detection_table
 from xsim.report.figures import CELL, Panel, draw, in_rows, png, thickness_pictures
 from xsim.report.style import CSS
 from xsim.report.text import count_text, duration_text, escape, quantity_text
@@ -166,6 +167,7 @@ def _instrument(measurement: Measurement) -> str:
         f'<section id="{escape(measurement.name)}"><h2>{escape(measurement.name)} '
         f"<span class=kind>{escape(measurement.kind.replace('_', ' '))}</span></h2><p>{' · '.join(line)}</p>"
         f"{figure_tag(rows_of(measurement), f'{measurement.name}: measured and noise-free')}"
+        f"{detection_table(measurement)}"
         f"{_warnings(measurement.warnings)}"
         f"<details><summary>Settings and geometry</summary>{settings_table(measurement.settings)}"
         f"{settings_table(measurement.geometry)}</details></section>"
