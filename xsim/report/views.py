@@ -29,6 +29,8 @@ from xsim.report.parts import (
 )  # fmt: skip
 from xsim.report.scanning import segmented_view
 from xsim.report.spectra import absorption_view, stack_spectrum
+from xsim.report.spectral_stack import fits as stack_fits
+from xsim.report.spectral_stack import spectral_stack_view
 
 
 def rows_of(measurement: Measurement) -> Rows:
@@ -63,6 +65,8 @@ def _fits(measurement: Measurement, view: Callable[[Measurement], Rows]) -> bool
 def by_dimension(measurement: Measurement) -> Rows:
     """Images, stacks of images, spectra or numbers, whatever the axes say."""
     axes = (*measurement.frames.axes, *measurement.axes)
+    if stack_fits(measurement) and (rows := spectral_stack_view(measurement)):
+        return rows
     if len(measurement.axes) >= 2:
         return image_view(measurement)
     if not measurement.axes and len(measurement.frames.axes) >= 2:

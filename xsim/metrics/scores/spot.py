@@ -9,7 +9,6 @@ import numpy as np
 from xsim.exposure import Array
 from xsim.metrics.scores._image import ImageScore
 
-
 #: contrast below which an image is flat but for rounding
 FLAT = 1e-9
 
