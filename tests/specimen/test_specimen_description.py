@@ -198,3 +198,37 @@ def test_the_schema_is_json_and_knows_the_plugins() -> None:
     text = str(schema)
     assert "sphere" in text
     assert "surface" in text
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"formula": "SiO2", "density": "2.2 g/cm^3", "porosity": 0.4},
+        {"parts_by_atoms": {"gold": 0.5, "silver": 0.5}},
+        {"parts_by_volume": {"hematite": 0.3, "iron": 0.2, "water": 0.5}},
+        {
+            "formula": "Fe2O3",
+            "density": "5.2 g/cm^3",
+            "near_edge": [{"element": "Fe", "edge": "K", "position": "7121 eV", "peak": [
+                {"position": "7114 eV", "width": "2 eV", "height": 0.1}]}],
+        },
+    ],
+)  # fmt: skip
+def test_a_material_of_a_scenario_comes_back_from_its_written_form_with_its_near_edges(form):
+    from xsim.specimen.material_field import _MaterialMark as Mark
+
+    first = Mark.validate(form)
+    second = Mark.validate(Mark.dump(first))
+    assert second.near_edges == first.near_edges
+    assert second.density == pytest.approx(first.density, rel=1e-12)
+    assert second.optics(7125.0).delta == pytest.approx(first.optics(7125.0).delta, rel=1e-12)
+    assert second.optics(7125.0).beta == pytest.approx(first.optics(7125.0).beta, rel=1e-12)
+
+
+def test_parts_by_atoms_and_porosity_are_what_they_say():
+    from xsim.specimen.material_field import _MaterialMark as Mark
+
+    alloy = Mark.validate({"parts_by_atoms": {"gold": 0.25, "silver": 0.75}}).number_densities
+    assert alloy["Ag"] / alloy["Au"] == pytest.approx(3, rel=1e-12)
+    porous = Mark.validate({"formula": "SiO2", "density": "2.2 g/cm^3", "porosity": 0.4})
+    assert porous.density == pytest.approx(1320, rel=1e-12)

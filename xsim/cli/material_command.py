@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 POINTS = 600
 #: of them printed
 ROWS = 25
+#: the relative uncertainties
+BANDS = ("delta band [relative]", "beta band [relative]")
 
 
 def add(commands: Any) -> argparse.ArgumentParser:
@@ -96,9 +98,13 @@ def _table(found: dict[str, Any]) -> list[str]:
     """A line per energy, thinned to what a person reads; --json has them all and -o draws them."""
     keys = ("energy [eV]", "delta", "beta", "mu_photo [1/m]", "mu_total [1/m]", "attenuation length [m]")
     step = max(1, len(found["energy [eV]"]) // ROWS)
-    values = zip(*(found[key][::step] for key in keys), strict=True)
-    rows = [(f"{row[0]:.7g}", *(f"{value:.5g}" for value in row[1:])) for row in values]
-    return [f"{found['name']}, {found['density [kg/m^3]'] / 1000:.5g} g/cm^3", columns([keys, *rows])]
+    values = zip(*(found[key][::step] for key in (*keys, *BANDS)), strict=True)
+    rows = [
+        (f"{row[0]:.7g}", *(f"{value:.5g}" for value in row[1:6]), *(f"{100 * band:.2g} %" for band in row[6:]))
+        for row in values
+    ]
+    head = f"{found['name']}, {found['density [kg/m^3]'] / 1000:.5g} g/cm^3; +- is the spread of the published tables"
+    return [head, columns([(*keys, "+- delta", "+- beta"), *rows])]
 
 
 def _plot(material: Material, energies: Any, path: Path) -> None:
@@ -107,7 +113,9 @@ def _plot(material: Material, energies: Any, path: Path) -> None:
 
     optics, axis = material.optics(energies), "photon energy [eV]"
     lines = (Line("delta", energies, optics.delta), Line("beta", energies, optics.beta))
+    bands = (Line("delta", energies, 100 * optics.delta_band), Line("beta", energies, 100 * optics.beta_band))
     lengths = (Line("all losses", energies, 1e6 / optics.mu_total), Line("absorption", energies, 1e6 / optics.mu_photo))
     index = Curves(f"{material.name}: n = 1 - delta + i beta", axis, "", lines, log_x=True, log_y=True)
     length = Curves("attenuation length", axis, "µm", lengths, log_x=True, log_y=True)
-    save(draw([[index, length]]), path)
+    spread = Curves("spread of the published tables", axis, "%", bands, log_x=True, log_y=True)
+    save(draw([[index, length, spread]]), path)

@@ -14,12 +14,15 @@ import numpy as np
 
 import xsim
 from xsim.exposure import Measurement, Reference
+from xsim.matter.elements import table_version
+from xsim.matter.uncertainty import bands
 from xsim.scenario.schema import Scenario
+from xsim.specimen.specimen import Specimen
 from xsim.spill import total
 
 #: units of the numbers in `run.json`
 UNITS = {"dose": "Gy", "beam_time": "s", "wall_time": "s", "peak_memory": "byte", "incident_photons": "photons",
-         "expected_photons": "photons arriving at the detector"}  # fmt: skip
+         "expected_photons": "photons arriving at the detector", "uncertainty": "relative"}  # fmt: skip
 
 
 def provenance(scenario: Scenario, seed: int) -> dict[str, Any]:
@@ -33,6 +36,7 @@ def provenance(scenario: Scenario, seed: int) -> dict[str, Any]:
         "seed": seed,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "references": list(scenario.references),
+        "optical_constants": f"element table version {table_version()}",
     }
 
 
@@ -74,6 +78,16 @@ def of_measurement(m: Measurement, file: str = "", form: str = "") -> dict[str, 
         **{name: _of_reference(part) for name, part in (("flats", m.flats), ("darks", m.darks)) if part is not None},
         "warnings": list(m.warnings),
     }
+
+
+def uncertainty(specimen: Specimen, energies: Any) -> dict[str, Any]:
+    """By material the largest relative uncertainty of its delta and beta over `energies` (n,) [eV]."""
+    unique = np.unique(np.asarray(energies, np.float64))
+    found = {}
+    for material in specimen.materials:
+        delta, beta = bands(material, unique)
+        found[material.name] = {"delta": finite(float(np.max(delta))), "beta": finite(float(np.max(beta)))}
+    return found
 
 
 def _of_reference(reference: Reference) -> dict[str, Any]:

@@ -102,6 +102,7 @@ class _Job:
                 file, form = self._write(folder, measurement, origin, kept.get(name))
                 results[name] = Result(measurement)
                 entries[name] = record.of_measurement(measurement, file, form)
+                entries[name]["uncertainty"] = record.uncertainty(specimen, measurement.frames["energy"])
                 if asked := self.scenario.entry(name).score:
                     entries[name]["scores"], missed = scored(asked, measurement)
                     entries[name]["warnings"] += missed
