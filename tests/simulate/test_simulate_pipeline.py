@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xsim.simulate.pipeline as pipeline
+import xsim.simulate.recording as recording
 import xsim.simulate.whole as whole
 from xsim.errors import RangeError, XsimWarning
 from xsim.exposure import FrameTable, Measurement
@@ -110,6 +111,14 @@ def test_large_arrays_lie_in_scratch_and_hold_the_same_counts(tmp_path: Path, mo
         assert isinstance(m.counts, Packed)
         assert isinstance(m.expected, Packed)
         assert same(alone, m)
+
+
+def test_warnings_that_differ_in_numbers_only_are_told_once_with_how_many() -> None:
+    cut = [f"field: a particle of 'dots' is up to {n}.5e-07 m across" for n in range(9)]
+    others = ["a particle of 'dots1' is cut", "a particle of 'dots2' is cut", "a particle of 'dots3' is cut"]
+    told = recording.condensed([*cut, others[0], *cut, *others[1:]])
+    assert told == (f"{cut[0]} (and 8 more warnings like it, with other numbers)", *others)
+    assert recording.condensed(cut[:2]) == tuple(cut[:2])
 
 
 def test_memory_does_not_grow_with_the_number_of_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from xsim.scenario.mistakes import Mistake, ScenarioMistakes
 from xsim.scenario.record import finite
 from xsim.scenario.schema import Scenario
 from xsim.simulate.pipeline import chunk_rows
-from xsim.simulate.recording import collected
+from xsim.simulate.recording import collected, condensed
 from xsim.specimen.specimen import Specimen
 from xsim.spill import total
 from xsim.streams import StreamKey
@@ -97,7 +97,7 @@ def estimate(specimen: Specimen, instrument: Instrument, workers: int = 1) -> di
         "disk": disk,
         "time": seconds,
         "geometry": _geometry(instrument, prepared),
-        "warnings": list(dict.fromkeys(said)),
+        "warnings": list(condensed(said)),
     }
 
 

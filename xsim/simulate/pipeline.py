@@ -17,7 +17,7 @@ from xsim.exposure import Dose, FrameTable, Illumination, Measurement, Truth
 from xsim.instruments._protocol import Measuring
 from xsim.simulate.monitoring import monitored
 from xsim.simulate.pool import Workers
-from xsim.simulate.recording import Job, Store, collected, record
+from xsim.simulate.recording import Job, Store, collected, condensed, record
 from xsim.simulate.references import references
 from xsim.streams import StreamKey
 
@@ -86,7 +86,7 @@ def simulate(
         geometry={**_geometry(instrument, prepared, frames, store), **monitor},
         settings=settings_of(instrument),
         seed=seed,
-        warnings=tuple(dict.fromkeys(said)),
+        warnings=condensed(said),
         truth=_truth(prepared, instrument.detector),
         flats=flats,
         darks=darks,

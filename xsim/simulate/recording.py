@@ -6,6 +6,7 @@ result is the same to the bit for any chunk size and number of workers.
 
 from __future__ import annotations
 
+import re
 import shutil
 import warnings
 from collections.abc import Iterable, Iterator
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+#: warnings that may differ in their numbers alone before they are told as one
+ALIKE = 2
+_NUMBER = re.compile(r"(?<![\w'.])[-+]?\d+(\.\d+)?(e[-+]?\d+)?(?![\w'])")
+
 
 @contextmanager
 def collected(texts: list[str]) -> Iterator[None]:
@@ -43,6 +48,18 @@ def collected(texts: list[str]) -> Iterator[None]:
         if str(w.message) not in seen:
             seen.add(str(w.message))
             warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
+
+
+def condensed(texts: Iterable[str]) -> tuple[str, ...]:
+    """Each warning once; of more than `ALIKE` that differ in nothing but numbers, the first, with how many follow."""
+    groups: dict[str, list[str]] = {}
+    for text in dict.fromkeys(texts):
+        groups.setdefault(_NUMBER.sub("#", text), []).append(text)
+    told: list[str] = []
+    for group in groups.values():
+        few = len(group) <= ALIKE
+        told += group if few else [f"{group[0]} (and {len(group) - 1} more warnings like it, with other numbers)"]
+    return tuple(told)
 
 
 @dataclass(frozen=True)
