@@ -55,4 +55,14 @@ def execute(arguments: argparse.Namespace) -> int:
         for o in found.outlooks
     ]
     print(columns([header, *rows]))
+    limits = [(o.instrument, one) for o in found.outlooks for one in o.limits]
+    if limits:
+        print("detection limits of one frame, 5 % false alarms and misses (Currie, exact for few counts):")
+        head = ("instrument", "line", "background", "counts", "area density [kg/m^2]", "atoms in the spot")
+        table = [
+            (name, one.line.replace("_", " "), f"{one.counts.background:.3g}", f"{one.counts.detection:.3g}",
+             f"{one.area_density:.3g}", f"{one.atoms:.3g}")
+            for name, one in limits
+        ]  # fmt: skip
+        print(columns([head, *table]))
     return 0

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from xsim.dose.required import HOWELLS, ROSE
 from xsim.errors import RangeError
-from xsim.planner.detectability import Detectability, detectability
+from xsim.metrics.line_limits import LineLimit
+from xsim.planner.detectability import Detectability, detectability, without
+from xsim.planner.line_limits import expected_limits
 from xsim.specimen.population import Population
 from xsim.specimen.specimen import Specimen
 
@@ -43,6 +45,7 @@ class Outlook:
     tolerable: float
     share: float
     verdict: str
+    limits: tuple[LineLimit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ def plan(
         if tell is not None:
             tell("comparing", done, len(instruments))
         found = detectability(specimen, instrument, name, index)
-        outlooks.append(_outlook(label, instrument.kind, found, particle, size))
+        limits = expected_limits(specimen, without(specimen, name, index), instrument)
+        outlooks.append(replace(_outlook(label, instrument.kind, found, particle, size), limits=tuple(limits)))
     if tell is not None:
         tell("comparing", len(instruments), len(instruments))
     return Plan(f"{name}[{index}]", size, tuple(outlooks))
