@@ -112,10 +112,11 @@ def _plot(material: Material, energies: Any, path: Path) -> None:
     from xsim.report.figures import Curves, Line, draw, save
 
     optics, axis = material.optics(energies), "photon energy [eV]"
+    wide = bool(energies[-1] > 3 * energies[0])
     lines = (Line("delta", energies, optics.delta), Line("beta", energies, optics.beta))
     bands = (Line("delta", energies, 100 * optics.delta_band), Line("beta", energies, 100 * optics.beta_band))
     lengths = (Line("all losses", energies, 1e6 / optics.mu_total), Line("absorption", energies, 1e6 / optics.mu_photo))
-    index = Curves(f"{material.name}: n = 1 - delta + i beta", axis, "", lines, log_x=True, log_y=True)
-    length = Curves("attenuation length", axis, "µm", lengths, log_x=True, log_y=True)
-    spread = Curves("spread of the published tables", axis, "%", bands, log_x=True, log_y=True)
+    index = Curves(f"{material.name}: n = 1 - delta + i beta", axis, "", lines, log_x=wide, log_y=True)
+    length = Curves("attenuation length", axis, "µm", lengths, log_x=wide, log_y=True)
+    spread = Curves("spread of the published tables", axis, "%", bands, log_x=wide, log_y=True)
     save(draw([[index, length, spread]]), path)
