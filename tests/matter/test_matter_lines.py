@@ -103,6 +103,21 @@ def test_lines_appear_exactly_at_our_absorption_edge(symbol, shell, family):
     assert [line for line in fluorescence_lines(symbol, edge + 0.1) if line.family == family]
 
 
+@pytest.mark.parametrize(("symbol", "edge", "other"), [("Mo", "K", "L3"), ("Zn", "K", "L3"), ("Au", "L3", "M5")])
+def test_the_rise_of_an_edge_excites_its_own_shell_and_no_other(symbol, edge, other):
+    # the tabulated edge is a ramp some electron volts wide; before and after it, the others absorb on smoothly
+    middle = element(symbol).edges[edge]
+    relative = np.array([-30.0, -2.0, -0.2, 0.2, 1.0, 3.0, 10.0, 40.0])
+    found = [vacancies(symbol, middle + at) for at in relative]
+    # those of the edge's shell leave some in the other, by the cascade: the same share of them all the way up
+    lower = np.array([made[other] for made in found])
+    deeper = np.array([made[edge] for made in found])
+    assert lower[1:3] / lower[0] == pytest.approx(1, abs=0.01)
+    fed = (lower[3:] - lower[0] * (1 + relative[3:] / middle) ** -2.8) / deeper[3:]
+    assert fed == pytest.approx(fed[-1], rel=0.02)
+    assert deeper[-3:] / deeper[-1] == pytest.approx((1 + (relative[-3:] - 40) / middle) ** -2.7, rel=0.01)
+
+
 def test_energies_of_known_lines():
     assert _line("Fe", "KL3", 8000.0).energy == pytest.approx(6403.9, abs=0.3)
     assert _line("Fe", "KL2", 8000.0).energy == pytest.approx(6390.9, abs=0.3)
