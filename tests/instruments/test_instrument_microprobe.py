@@ -29,6 +29,21 @@ def test_fluorescence_is_that_of_the_fluorescence_microscope_with_the_same_mirro
     assert np.array_equal(found[0].incident, found[1].incident)
 
 
+def test_several_detectors_see_what_each_sees_alone():
+    places = [{"name": "left", "angle": "105 deg"}, {"name": "above", "angle": "130 deg", "azimuth": "90 deg"}]
+    settings = {"field": ("300 nm", "300 nm"), "step": "100 nm", "mirrors": PAIR}
+    one = Microprobe(**settings, detectors=places)
+    found = one.prepare(FILM).expose(one.frames())
+    assert found.expected.shape[2:] == (2,)
+    alone = Microprobe(**settings, detector_angle="105 deg")
+    iron = np.isclose(found.group_energy[0], 6403.9, atol=1)
+    seen = alone.prepare(FILM).expose(alone.frames())
+    assert found.expected[:, iron, 0] == pytest.approx(
+        seen.expected[:, np.isclose(seen.group_energy[0], 6403.9, atol=1)]
+    )
+    assert one.geometry()["detector_azimuth [rad]"] == pytest.approx([0, np.pi / 2])
+
+
 def test_the_focus_stays_and_shrinks_as_the_wavelength_until_the_source_limits_it():
     """Over a decade at one setting: the peak of the spot is that of sinc^2 with the source's image, at every energy."""
     one = Microprobe(energy="30 keV", field=("200 nm", "200 nm"), step="100 nm", mirrors={
@@ -86,6 +101,8 @@ def test_mirrors_beyond_their_cut_off_warn_with_the_energy_up_to_which_they_serv
         {"signal": "fluorescence", "detector": {"kind": "photon_counter"}},
         {"signal": "transmission", "detector": "sdd_50mm2"},
         {"signal": "phase"},
+        {"signal": "transmission", "detectors": [{"name": "a", "angle": "90 deg"}]},
+        {"detectors": [{"name": "a", "angle": "90 deg"}, {"name": "a", "angle": "120 deg"}]},
         {"zone_plate": {}},
     ],
 )

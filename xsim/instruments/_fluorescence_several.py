@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import field_validator
+from pydantic import AfterValidator, field_validator
 
 from xsim.errors import RangeError
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
@@ -41,6 +41,42 @@ class Place(Model):
         """What it sees."""
         placed = detector.model_copy(update={"distance": self.distance}) if self.distance else detector
         return Cone(self.angle, float(placed.solid_angle), polarised, self.azimuth)
+
+
+def _distinct(value: tuple[Place, ...]) -> tuple[Place, ...]:
+    names = [place.name for place in value]
+    if len(set(names)) < len(names):
+        raise RangeError("names of detectors", value=", ".join(names), allowed="each once")
+    return value
+
+
+#: detectors of one kind at places of their own, none for the single one of the instrument
+Places = Annotated[tuple[Place, ...], AfterValidator(_distinct)]
+
+
+def prepared_for(instrument: Any, specimen: Specimen) -> FluorescencePrepared | SeveralPrepared:
+    """The specimen as the instrument's `detectors` see it, or its one detector. May raise and warn."""
+    if instrument.detectors:
+        return SeveralPrepared.of(instrument, specimen)
+    return FluorescencePrepared.of(instrument, specimen)
+
+
+def placed(instrument: Any) -> dict[str, Any]:
+    """Geometry entries: angle, distance and solid angle of the one detector, or of each with its azimuth."""
+    detector, places = instrument.detector, instrument.detectors
+    if not places:
+        return {
+            "detector_angle [rad]": instrument.detector_angle,
+            "detector_distance [m]": float(detector.distance),
+            "solid_angle [sr]": float(detector.solid_angle),
+        }
+    cones = [place.cone(detector, instrument.polarised) for place in places]
+    return {
+        "detector_angle [rad]": np.array([cone.angle for cone in cones]),
+        "detector_azimuth [rad]": np.array([cone.azimuth for cone in cones]),
+        "detector_distance [m]": np.array([place.distance or float(detector.distance) for place in places]),
+        "solid_angle [sr]": np.array([cone.solid_angle for cone in cones]),
+    }
 
 
 @dataclass(frozen=True, eq=False)

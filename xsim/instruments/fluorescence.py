@@ -28,7 +28,6 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from xsim.detectors.silicon_drift import SiliconDrift
@@ -36,7 +35,7 @@ from xsim.errors import RangeError
 from xsim.exposure import FrameTable
 from xsim.instruments._fluorescence_focus import Focus
 from xsim.instruments._fluorescence_prepared import FluorescencePrepared
-from xsim.instruments._fluorescence_several import Place, SeveralPrepared
+from xsim.instruments._fluorescence_several import Places, SeveralPrepared, placed, prepared_for
 from xsim.instruments._points import raster_frames, raster_grid
 from xsim.model import Model, Plugin
 from xsim.optics.kirkpatrick_baez import KirkpatrickBaez
@@ -73,7 +72,7 @@ class Fluorescence(Model):
     focus_energy: Energy | None = None
     detector: Annotated[Any, Plugin("detectors")] = Field(default_factory=SiliconDrift)
     detector_angle: Angle = math.radians(120)
-    detectors: tuple[Place, ...] = ()
+    detectors: Places = ()
     polarised: bool = True
     slabs: int | None = None
     secondary: bool = True
@@ -118,38 +117,13 @@ class Fluorescence(Model):
         """One row per scan point with its position on the specimen: columns x, y [m]."""
         return raster_frames(self.energy, self.exposure_time, raster_grid(self.field, self.step))
 
-    @field_validator("detectors")
-    @classmethod
-    def _distinct(cls, value: tuple[Place, ...]) -> tuple[Place, ...]:
-        names = [place.name for place in value]
-        if len(set(names)) < len(names):
-            raise RangeError("names of detectors", value=", ".join(names), allowed="each once")
-        return value
-
     def prepare(self, specimen: Specimen) -> FluorescencePrepared | SeveralPrepared:
         """Cut the specimen into voxels and follow the ways in and out once. Raises SamplingError; may warn."""
-        if self.detectors:
-            return SeveralPrepared.of(self, specimen)
-        return FluorescencePrepared.of(self, specimen)
+        return prepared_for(self, specimen)
 
     def geometry(self) -> dict[str, Any]:
         """Step, detector angle and solid angle, of each detector if there are several."""
-        if self.detectors:
-            cones = [place.cone(self.detector, self.polarised) for place in self.detectors]
-            distances = [place.distance or float(self.detector.distance) for place in self.detectors]
-            return {
-                "step [m]": self.step,
-                "detector_angle [rad]": np.array([cone.angle for cone in cones]),
-                "detector_azimuth [rad]": np.array([cone.azimuth for cone in cones]),
-                "detector_distance [m]": np.array(distances),
-                "solid_angle [sr]": np.array([cone.solid_angle for cone in cones]),
-            }
-        return {
-            "step [m]": self.step,
-            "detector_angle [rad]": self.detector_angle,
-            "detector_distance [m]": float(self.detector.distance),
-            "solid_angle [sr]": float(self.detector.solid_angle),
-        }
+        return {"step [m]": self.step, **placed(self)}
 
     @property
     def focus(self) -> Focus:

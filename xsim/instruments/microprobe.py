@@ -34,6 +34,7 @@ from xsim.errors import RangeError, ValidityWarning
 from xsim.exposure import FrameTable
 from xsim.instruments._fluorescence_focus import Focus
 from xsim.instruments._fluorescence_prepared import FluorescencePrepared
+from xsim.instruments._fluorescence_several import Places, SeveralPrepared, placed, prepared_for
 from xsim.instruments._points import raster_frames, raster_grid
 from xsim.instruments._probe_transmission import TransmissionPrepared
 from xsim.model import Model, Plugin
@@ -51,7 +52,8 @@ class Microprobe(Model):
     field: scanned width and height (x, y) [m]; step [m]; exposure_time: per point [s]; flux: in the spot at `energy`
     [photons/s], at other energies of a scan as the mirrors reflect. defocus: of the plane z = 0 downstream of the focus
     [m]. detector: energy-dispersive for fluorescence, a counter for transmission (its default follows `signal`).
-    detector_angle: from the direction of the beam [rad]. polarised: horizontally. slabs: along the beam (None: found).
+    detector_angle: from the direction of the beam [rad]; detectors: several of this kind, for fluorescence, at places
+    of their own instead. polarised: horizontally. slabs: along the beam (None: found).
     secondary: layers excited by fluorescence and scatter from inside the specimen too, or by the beam alone.
     """
 
@@ -66,6 +68,7 @@ class Microprobe(Model):
     defocus: Length = 0.0
     detector: Annotated[Any, Plugin("detectors")] = Field(default_factory=SiliconDrift)
     detector_angle: Angle = math.radians(120)
+    detectors: Places = ()
     polarised: bool = True
     slabs: Annotated[int, Field(ge=1, le=1024)] | None = None
     secondary: bool = True
@@ -95,18 +98,23 @@ class Microprobe(Model):
                 allowed="an energy-dispersive detector for fluorescence, a counter or camera for transmission",
                 cure='leave it out, or use detector = "sdd_50mm2" for fluorescence',
             )
+        if self.detectors and not dispersive:
+            cure = 'leave it out, or set signal = "fluorescence"'
+            raise RangeError(
+                "one counter stands behind the specimen", field="detectors", value=len(self.detectors), cure=cure
+            )
         return self
 
     def frames(self) -> FrameTable:
         """One row per scan point with its position on the specimen: columns x, y [m]."""
         return raster_frames(self.energy, self.exposure_time, raster_grid(self.field, self.step))
 
-    def prepare(self, specimen: Specimen) -> FluorescencePrepared | TransmissionPrepared:
+    def prepare(self, specimen: Specimen) -> FluorescencePrepared | SeveralPrepared | TransmissionPrepared:
         """Sample the specimen once. Raises SamplingError, RangeError; may warn."""
         self.check_mirrors(self.energy)
         if self.signal == "transmission":
             return TransmissionPrepared.of(self, specimen)
-        return FluorescencePrepared.of(self, specimen)
+        return prepared_for(self, specimen)
 
     def check_mirrors(self, energy: float) -> None:
         """Warn of an energy [eV] beyond the cut-off of the coating."""
@@ -135,11 +143,7 @@ class Microprobe(Model):
             "stxm_scan_type": "sample image",
         }
         if self.signal == "fluorescence":
-            found |= {
-                "detector_angle [rad]": self.detector_angle,
-                "detector_distance [m]": float(self.detector.distance),
-                "solid_angle [sr]": float(self.detector.solid_angle),
-            }
+            found |= placed(self)
         return found
 
     @property
