@@ -10,10 +10,11 @@ from scipy.stats import qmc
 from xsim.constants import N_A
 from xsim.errors import RangeError
 from xsim.interaction._exit import exit_paths
-from xsim.interaction.fluorescence import escaping, sample
+from xsim.interaction.fluorescence import Voxels, escapes, escaping, incoming, sample
 from xsim.matter import library
 from xsim.matter.lines import emission
 from xsim.specimen.specimen import Specimen
+from xsim.threads import use_threads
 from xsim.waves.grid import Grid
 
 GRID = Grid((6, 7), 100e-9)
@@ -55,6 +56,37 @@ def test_a_thick_slab_absorbs_its_own_light_as_sherman_says(degrees, slabs):
         want = (np.exp(-out * thickness) - np.exp(-into * thickness)) / (into - out)
     voxels = sample(layers(("hematite", "20 um")), GRID, slabs, d)
     assert escaping(voxels, 12e3, 6404.0, np.ones(1)) == pytest.approx(np.full(GRID.shape, want), rel=1e-9)
+
+
+@pytest.mark.parametrize(("material", "thickness"), [("silicon", "500 um"), ("gold", "1 mm"), ("hematite", "8 um")])
+def test_layers_however_opaque_send_out_the_light_of_their_lit_face(material, thickness):
+    d, found = towards(120), library.find(material)
+    slope = found.optics(5e3).mu_total + found.optics(525.0).mu_total / abs(d[2])
+    voxels = sample(layers((material, thickness)), GRID, 1, d)
+    assert escaping(voxels, 5e3, 525.0, np.ones(1)) == pytest.approx(np.full(GRID.shape, 1 / slope), rel=1e-9)
+
+
+def test_light_of_many_lines_at_once_is_that_of_each_summed_with_library_functions():
+    rng = np.random.default_rng(5)
+    gold, hematite = library.find("gold"), library.find("hematite")
+    shape = (2, 5, 37, 6)
+    inside, after = rng.uniform(0, 60e-9, shape), rng.uniform(0, 2e-6, shape)
+    inside[1, 2:] = 0
+    after[0, :, 4] *= 40  # rows that are thin and rows that are not
+    before = np.cumsum(inside, axis=1) - inside / 2
+    voxels = Voxels((gold, hematite), inside, before, after, towards(120), np.linspace(0, 3e-7, 6))
+    energies, made = [700.0, 2.1e3, 6.4e3, 9.7e3], rng.uniform(0, 1, (4, 2))
+    made[2, 0] = 0
+    with use_threads(2):
+        ours = escapes(voxels, incoming(voxels, 12e3), energies, made)
+    slant = 1 / voxels.direction[2]
+    for line, energy in enumerate(energies):
+        half = (voxels.depth(inside, 12e3) - slant * voxels.depth(inside, energy)) / 2
+        light = np.einsum("m,mkyx->kyx", made[line], inside) * np.sinh(half) / half
+        light *= np.exp(-voxels.depth(before, 12e3) - voxels.depth(after, energy))
+        assert ours[line] == pytest.approx(light.sum(axis=0), rel=1e-9)
+    with use_threads(1):
+        assert np.array_equal(escapes(voxels, incoming(voxels, 12e3), energies, made), ours)
 
 
 def test_a_cover_absorbs_the_light_of_what_lies_below():

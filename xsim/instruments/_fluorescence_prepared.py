@@ -23,7 +23,7 @@ from xsim.instruments._spot import value_at
 from xsim.instruments._standards import as_geometry, mean_density, standards, survived
 from xsim.interaction.emission import Cone, Group, groups
 from xsim.interaction.enhancement import Enhancement, enhancement_of
-from xsim.interaction.fluorescence import escape, incoming
+from xsim.interaction.fluorescence import escapes, incoming
 from xsim.matter import elements
 from xsim.matter.material import Material
 from xsim.specimen.specimen import Specimen
@@ -199,7 +199,7 @@ class FluorescencePrepared:
         for part, voxels in self.voxels.lit(energy):
             mine = [materials.index(m) for m in voxels.materials]
             beam = incoming(voxels, energy)
-            light = [escape(voxels, beam, group.energy, group.made[mine]) for group in found]
+            light = list(escapes(voxels, beam, [g.energy for g in found], np.array([g.made[mine] for g in found])))
             if answer is not None and weights is not None:
                 more = answer.added(weights, energy, voxels, part.grid, beam)  # for the lines, which come first
                 light = [values + more[j] if j < len(more) else values for j, values in enumerate(light)]

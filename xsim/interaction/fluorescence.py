@@ -15,6 +15,7 @@ Sherman, Spectrochim. Acta 7, 283 (1955), doi 10.1016/0371-1951(55)80041-0.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -131,28 +132,36 @@ def escaping(voxels: Voxels, energy: float, line_energy: float, made: Array) -> 
 
 @dataclass(frozen=True, eq=False)
 class Incoming:
-    """Attenuation of the beam at the middle of each voxel, and the voxel's own depth (slabs, ny, nx)."""
+    """Optical depths (slabs, ny, nx) of the way in to the middle of each voxel, and of the voxel itself."""
 
-    share: Array
+    before: Array
     own: Array
 
 
 def incoming(voxels: Voxels, energy: float) -> Incoming:
     """The beam of `energy` [eV] on its way in, the same for all lines."""
-    return Incoming(np.exp(-voxels.depth(voxels.before, energy)), voxels.depth(voxels.inside, energy))
+    own = voxels.depth(voxels.inside, energy)
+    above = voxels.depth(voxels.before[:, :1], energy) - own[:1] / 2
+    return Incoming(above + np.cumsum(own, axis=0) - own / 2, own)
 
 
 def escape(voxels: Voxels, beam: Incoming, line_energy: float, made: Array) -> Array:
     """As `escaping`, with the incoming beam worked out before."""
+    return np.asarray(escapes(voxels, beam, [line_energy], np.asarray(made, np.float64)[None])[0])
+
+
+def escapes(voxels: Voxels, beam: Incoming, line_energies: Sequence[float], made: Array) -> Array:
+    """As `escape`, of several lines at once: (lines, ny, nx); made (lines, materials)."""
     from xsim.interaction._escape import column_sums
 
     if not len(voxels.materials):
-        return np.zeros(voxels.inside.shape[2:])
+        return np.zeros((len(made), *voxels.inside.shape[2:]))
     along = voxels.direction[2]
     # leaving through the front or back, the way out changes with the depth inside the voxel as well
     slant = 1 / along if abs(along) >= GRAZING else 0.0
-    attenuation = np.array([float(material.optics(line_energy).mu_total) for material in voxels.materials])
-    return column_sums((voxels.inside, voxels.after), (beam.share, beam.own), attenuation, np.asarray(made), slant)
+    attenuation = [material.optics(np.asarray(line_energies)).mu_total for material in voxels.materials]
+    metres = np.ascontiguousarray(voxels.inside), np.ascontiguousarray(voxels.after)
+    return column_sums(metres, beam, np.stack(attenuation, axis=1), np.asarray(made, np.float64), slant)
 
 
 def _padded(specimen: Specimen, grid: Grid, direction: tuple[float, float, float]) -> tuple[Grid, slice, slice]:
