@@ -17,7 +17,7 @@ from pydantic import Field
 
 from xsim.constants import wavenumber
 from xsim.errors import ValidityWarning
-from xsim.interaction.cutting import DEEP, SINGLE, Cut, cut, walled
+from xsim.interaction.cutting import Cut, cut, walled
 from xsim.interaction.validity import ERROR, projection_limit, slab_error, slab_thickness, structured_depth
 from xsim.specimen.population import Population
 from xsim.specimen.specimen import Specimen, contrast
@@ -29,6 +29,9 @@ Ladder = Literal["auto", "projection", "multislice"]
 SlabError = Annotated[float, Field(gt=0, lt=1)] | None
 #: numbers of slabs that always fit, and the memory [byte] that more of them may take
 FEW, MEMORY = 32, 4e9
+
+#: error of the intensity at walls above which a projection is warned of
+WALLS = 0.25
 
 #: largest change of the wave's phase and logarithm across a particle for the Born approximation [rad]
 BORN_LIMIT = 0.3
@@ -82,12 +85,11 @@ def _warn_of_depth(specimen: Specimen, energy: float, half_period: float, error:
 
 def _warn_of_walls(specimen: Specimen, energy: float, half_period: float) -> None:
     wrong = walled(specimen, energy, half_period)
-    if wrong > 0:
+    if wrong > WALLS:
         slabs = cut(specimen, energy, half_period, least=2).count
         warnings.warn(
             f"projection of strong bodies, whose walls guide light: at {energy:.6g} eV the intensity at a half period "
-            f"of {half_period:.3g} m is wrong by up to about {wrong:.2g} of itself (limit "
-            f"{SINGLE * ERROR * DEEP**1.5:.2g}); "
+            f"of {half_period:.3g} m is wrong by up to about {wrong:.2g} of itself (limit {WALLS}); "
             f'use model = "multislice" ({slabs} slabs), or thin dense bodies for an ideal screen',
             ValidityWarning,
             stacklevel=4,

@@ -1,8 +1,7 @@
 """Where a specimen is cut into slabs: coarsely by the depth of focus, finely where strong bodies stand through it.
 
-Slabs are as thick as `validity.slab_thickness` allows, over the whole specimen. Where bodies reach so far along the
-beam that they would stand through `DEEP` of the slabs that `validity.wall_thickness` allows for them, their range of
-heights is cut as finely as that; particles within less keep the coarse slabs, where they are as good as alone.
+Slabs are as thick as `validity.slab_thickness` allows, over the whole specimen. Where bodies reach farther along the
+beam than the slabs that `validity.wall_thickness` allows for them, their range of heights is cut as finely as that.
 """
 
 from __future__ import annotations
@@ -29,10 +28,6 @@ from xsim.specimen.specimen import Specimen, contrast
 
 FloatArray = NDArray[np.float64]
 
-#: how many slabs of its own limit a body must stand through to have walls
-DEEP = 3
-#: error of a single slab, a projection, at walls over that of many
-SINGLE = 0.5
 #: the largest number of slabs
 MOST = 2000
 
@@ -83,11 +78,8 @@ class Cut:
         worst = slab_error(min(depth, float(thickness.max())), energy, half_period)
         for turn, low, high in _bodies(specimen, energy):
             place = np.clip(np.searchsorted(self.edges, (low + high) / 2) - 1, 0, self.count - 1)
-            limit = wall_thickness(turn, energy, half_period, ERROR)
-            stand = high - low >= DEEP * np.minimum(thickness[place], limit)
-            if stand.any():
-                thickest = float(np.minimum(thickness[place], high - low)[stand].max())
-                worst = max(worst, wall_error(turn, thickest, energy, half_period))
+            filled = float(np.minimum(thickness[place], high - low).max())
+            worst = max(worst, wall_error(turn, filled, energy, half_period))
         return worst
 
 
@@ -106,7 +98,7 @@ def cut(
     """
     needed = required_slabs(specimen, energy, half_period, error)
     low, high = specimen.z_range
-    if error is not None and walled(specimen, energy, half_period, error):
+    if error is not None and walled(specimen, energy, half_period) > error:
         least = max(2, least)
     count = min(max(least, needed), MOST)
     found = Cut.even(low, high, count)
@@ -123,14 +115,13 @@ def cut(
     return Cut(edges, deep, critical)
 
 
-def walled(specimen: Specimen, energy: float, half_period: float, error: float = ERROR) -> float:
-    """Error of a projection at the walls of the strongest body deep enough to have them [of the intensity]; or 0."""
-    worst = 0.0
-    for turn, low, high in _bodies(specimen, energy):
-        deepest = float((high - low).max())
-        if deepest >= DEEP * wall_thickness(turn, energy, half_period, error):
-            worst = max(worst, SINGLE * wall_error(turn, deepest, energy, half_period))
-    return worst
+def walled(specimen: Specimen, energy: float, half_period: float) -> float:
+    """Error of a projection at the walls of the body that has the strongest and deepest ones [of the intensity]."""
+    errors = (
+        wall_error(turn, float((high - low).max()), energy, half_period)
+        for turn, low, high in _bodies(specimen, energy)
+    )
+    return max(errors, default=0.0)
 
 
 @dataclass(frozen=True)
@@ -156,7 +147,7 @@ def _deep_ranges(specimen: Specimen, energy: float, half_period: float, error: f
     found = []
     for turn, low, high in _bodies(specimen, energy):
         limit = wall_thickness(turn, energy, half_period, error)
-        deep = (high - low >= DEEP * limit) & (limit < coarse)
+        deep = (high - low > limit * (1 + 1e-9)) & (limit < coarse)
         if not deep.any():
             continue
         order = np.argsort(low[deep], kind="stable")
