@@ -15,17 +15,18 @@ _BLOCK = 2048
 
 
 @njit(cache=True, nogil=True)
-def mark_steps(sharp: Any, excess: Any, index: Any, at: tuple[int, int], limit: float) -> None:
+def mark_steps(sharp: Any, excess: Any, index: Any, at: tuple[int, int], limit: float, span: tuple[int, int]) -> None:
     """Set `sharp` (ny, nx) on both sides of where the transmission of excess (m, h, w) at `at` changes by > `limit`.
 
     Changes in the dark behind something opaque count by the light that is left there. Outside of its box the excess
-    is zero. index: (m,) complex, k (delta - i beta) [1/m].
+    is zero. index: (m,) complex, k (delta - i beta) [1/m]. span: the rows of the box, h the one below it, that are
+    compared with those above them.
     """
     height, width = excess.shape[1:]
     row, column = at[0], at[1] - 1  # of what is widened by a sample all round
     last = np.zeros((2, width + 2))
     here = np.zeros((2, width + 2))
-    for y in range(height + 1):
+    for y in range(max(span[0] - 1, 0), span[1]):
         here[:] = 0
         if y < height:
             for m in range(excess.shape[0]):
@@ -34,6 +35,9 @@ def mark_steps(sharp: Any, excess: Any, index: Any, at: tuple[int, int], limit: 
                     metres = excess[m, y, x]
                     here[0, x + 1] += phase * metres
                     here[1, x + 1] += loss * metres
+        if y < span[0]:
+            last, here = here, last
+            continue
         for x in range(width + 2):
             inside = 0 <= column + x < sharp.shape[1]
             if inside and _changes(here[0, x] - last[0, x], here[1, x], last[1, x], limit):

@@ -44,6 +44,8 @@ STEP, SLAB_STEP = 0.1, 0.5
 MOST = 1 << 25
 #: samples averaged at a time, by one thread
 _BLOCK = 1 << 12
+#: rows searched for edges at a time, by one thread
+_ROWS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +77,7 @@ class Edges:
             rows, columns, fine = _finely(specimen, slabs.grid, slab, sharp)
             place = [specimen.materials.index(slabs.materials[m]) for m in slab.materials]
             weights = np.abs(_index(specimen.materials, energy))
-            walls = find_walls(replace(slab, materials=tuple(place)), sharp, fine, weights, limit)
+            walls = find_walls(replace(slab, materials=tuple(place)), (sharp, rows, columns), fine, weights, limit)
             found.append(Edges(rows, columns, specimen.materials, fine, walls))
         return tuple(found)
 
@@ -137,7 +139,11 @@ def _steps(slabs: Slabs, slab: Slab, energy: float, limit: float) -> NDArray[np.
 
     sharp = np.zeros(slabs.grid.shape, np.bool_)
     index = _index(slabs.materials, energy)[list(slab.materials)]
-    mark_steps(sharp, slab.excess, index, (slab.row, slab.column), limit)
+
+    def work(start: int, stop: int) -> None:
+        mark_steps(sharp, slab.excess, index, (slab.row, slab.column), limit, (start, stop))
+
+    share(work, spans(slab.excess.shape[1] + 1, _ROWS))
     return sharp
 
 
@@ -153,7 +159,7 @@ def _finely(
     """Rows and columns (n,) of `sharp` (ny, nx), and the excess on their fine samples (materials, n, fine^2)."""
     from xsim.instruments._edge_passes import settle
 
-    rows, columns = np.nonzero(sharp)
+    rows, columns = np.divmod(np.flatnonzero(sharp), sharp.shape[1])
     number, materials = len(rows), specimen.materials
     reach = slab.bounds
     fine = 4 if number * 16 * len(materials) <= MOST else 2

@@ -16,12 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xsim import threads
 from xsim.interaction.multislice import Slab
 
 FloatArray = NDArray[np.float64]
 
 #: how much farther than its neighbours those of a wall may rise, over the height of the wall
 EVEN = 0.02
+#: samples that one thread looks at
+_BLOCK = 1 << 13
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,20 +55,31 @@ def offsets(fine: int) -> FloatArray:
 
 
 def find_walls(
-    slab: Slab, sharp: NDArray[np.bool_], excess: NDArray[np.float32], weights: FloatArray, limit: float
+    slab: Slab,
+    where: tuple[NDArray[np.bool_], NDArray[np.intp], NDArray[np.intp]],
+    excess: NDArray[np.float32],
+    weights: FloatArray,
+    limit: float,
 ) -> Walls:
-    """The walls among the sharp samples (ny, nx) of `slab`.
+    """The walls among the sharp samples of `slab`; where: which these are (ny, nx), their rows and columns (n,).
 
     excess (materials, sharp samples, fine^2) [m]: on fine samples. weights (materials,): phase of each [rad/m]; limit:
     the least phase of a wall [rad].
     """
-    from xsim.instruments._wall_passes import mark_walls
+    from xsim.instruments._wall_passes import REACH, mark_walls
 
-    rows, columns = np.nonzero(sharp)
+    sharp, rows, columns = where
     y, x = rows - slab.row, columns - slab.column
-    phase = np.einsum("m,myx->yx", weights[list(slab.materials)], slab.excess, dtype=np.float64)
+    _, height, width = slab.excess.shape
+    around = np.zeros((height + 2 * REACH, width + 2 * REACH))
+    phase = around[REACH:-REACH, REACH:-REACH]
+    np.einsum("m,myx->yx", weights[list(slab.materials)], slab.excess, dtype=np.float64, out=phase)
     sides = np.full((2, len(rows)), -1, np.intp)
-    mark_walls(sides, phase, y, x, limit, EVEN)
+
+    def work(start: int, stop: int) -> None:
+        mark_walls(sides, around, (y, x), limit, EVEN, (start, stop))
+
+    threads.share(work, threads.spans(len(rows), _BLOCK))
     cell = np.flatnonzero(sides[0] >= 0)
     neighbours = [(y[cell] + step // 3 - 1, x[cell] + step % 3 - 1) for step in sides[:, cell]]
     (bottom,), (top,) = (_looked_up(phase[None], *place) for place in neighbours)
@@ -93,8 +107,10 @@ def _beside(
     """The samples that are not `sharp` themselves among the neighbours of those at rows and columns."""
     if not len(rows):
         return rows, columns
-    cut = np.zeros((sharp.shape[0] + 2, sharp.shape[1] + 2), np.bool_)
-    for step in range(9):
-        cut[rows + step // 3, columns + step % 3] = True
-    found = np.nonzero(cut[1:-1, 1:-1] & ~sharp)
+    ny, nx = sharp.shape
+    steps = np.arange(9)[:, None]
+    y, x = (rows + steps // 3 - 1).ravel(), (columns + steps % 3 - 1).ravel()
+    inside = (y >= 0) & (y < ny) & (x >= 0) & (x < nx)
+    near = np.unique(y[inside] * nx + x[inside])
+    found = np.divmod(near[~sharp.ravel()[near]], nx)
     return found[0], found[1]

@@ -27,19 +27,24 @@ def particle_cells(
     What particles add of their own material and displace of their host; layers are left out.
     """
     materials = specimen.materials
-    number = int(np.count_nonzero(chosen))
+    places = np.flatnonzero(chosen)
     slots = np.full(grid.shape, -1, np.int32)
-    slots[chosen] = np.arange(number, dtype=np.int32)
-    found = np.zeros((len(materials), number, fine * fine), np.float32)
+    slots.ravel()[places] = np.arange(len(places), dtype=np.int32)
+    found = np.zeros((len(materials), len(places), fine * fine), np.float32)
     place = {material: index for index, material in enumerate(materials)}
+    filled = set()
     for p in specimen.populations:
-        if p.host is None:
-            _add(found[place[p.material]], p, grid, slots, reach)
-            continue
-        own = np.zeros(found.shape[1:], np.float32)
-        _add(own, p, grid, slots, reach)
-        found[place[p.material]] += own
-        found[place[p.host]] -= own
+        first = p.material not in filled
+        filled |= {p.material, p.host}
+        if p.host is None or first:  # what is all its own needs no place apart
+            own = found[place[p.material]]
+            _add(own, p, grid, slots, reach)
+        else:
+            own = np.zeros(found.shape[1:], np.float32)
+            _add(own, p, grid, slots, reach)
+            found[place[p.material]] += own
+        if p.host is not None:
+            found[place[p.host]] -= own
     return found
 
 
