@@ -6,11 +6,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
 import xsim
 from xsim.exposure import Measurement
+from xsim.formats.nxxas import NXxas
 from xsim.formats.xdi import XDI
 from xsim.instruments.absorption import Absorption
 from xsim.matter import library
@@ -97,3 +99,41 @@ def test_a_file_with_shifted_energies_or_swapped_columns_does_not(tmp_path: Path
     )
     shifted = normalised(larch_io.read_xdi(str(path)))
     assert np.abs(fitted(shifted, parts) - atoms / atoms.sum()).max() > 0.1
+
+
+def listed(path: Path) -> dict[str, Any]:
+    """The columns that larch's own reader of NeXus spectra finds in the only scan of a file."""
+    from larch.io.xas_data_source import open_xas_source
+
+    source = open_xas_source(str(path))
+    (name,) = source.get_scan_names()
+    scan = source.get_scan(name)
+    return dict(zip(scan.labels, scan.data, strict=True))
+
+
+def test_nxxas_is_known_as_such_and_gives_the_columns_and_the_edge(tmp_path: Path) -> None:
+    from larch.io.nexus_xas import NXxasFile
+    from larch.xafs import find_e0
+
+    measurement, path = measured(hematite=900), tmp_path / "hematite.nxs"
+    NXxas().write(measurement, path, PROVENANCE)
+    found = listed(path)
+    assert set(found) == {"energy", "incoming_beam", "absorbed_beam", "fluorescence_beam"}
+    np.testing.assert_array_equal(found["energy"], measurement.frames["energy"])
+    np.testing.assert_array_equal(found["absorbed_beam"], measurement.counts[:, 0])
+    np.testing.assert_array_equal(found["fluorescence_beam"], measurement.counts[:, 1])
+    assert 7125 < float(find_e0(found["energy"], np.log(found["incoming_beam"] / found["absorbed_beam"]))) < 7130
+    opened_file = NXxasFile(str(path))
+    assert opened_file.xas_groups == ["entry"]
+    opened_file.root.close()
+    with h5py.File(path, "r+") as file:
+        del file["entry/definition"]
+        file["entry/definition"] = "NXstxm"
+        swapped = file["entry/instrument/absorbed_beam/data"][...]
+        file["entry/instrument/absorbed_beam/data"][...] = file["entry/instrument/incoming_beam/data"][...]
+        file["entry/instrument/incoming_beam/data"][...] = swapped
+    wrong = NXxasFile(str(path))
+    assert wrong.xas_groups == []
+    wrong.root.close()
+    found = listed(path)
+    assert np.mean(np.log(found["incoming_beam"] / found["absorbed_beam"])) < 0

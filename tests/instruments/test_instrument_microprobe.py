@@ -10,12 +10,14 @@ from pydantic import ValidationError
 
 from xsim.constants import wavelength
 from xsim.detectors.photon_counter import PhotonCounter
-from xsim.errors import ValidityWarning, XsimWarning
-from xsim.exposure import FrameTable
+from xsim.errors import RangeError, ValidityWarning, XsimWarning
+from xsim.exposure import FrameTable, incident_photons
 from xsim.instruments.fluorescence import Fluorescence
 from xsim.instruments.microprobe import Microprobe
 from xsim.matter.library import find
+from xsim.reconstruct.lcf import LinearCombination
 from xsim.scans.energies import Energies
+from xsim.simulate import simulate
 from xsim.specimen.specimen import Specimen
 
 PAIR = {"horizontal": {"source_size": "5 um"}, "vertical": {"source_size": "5 um"}}
@@ -109,3 +111,59 @@ def test_mirrors_beyond_their_cut_off_warn_with_the_energy_up_to_which_they_serv
 def test_wrong_settings_are_refused(wrong):
     with pytest.raises(ValidationError):
         Microprobe(**wrong)
+
+
+def test_harmonics_and_resolution_fill_up_the_transmission_and_give_their_own_dose():
+    light = {"harmonics": {"third": 0.02}, "bandwidth": {"relative_width": 2e-4, "samples": 5}}
+    table = {"energy": "7.13 keV", "field": ("200 nm", "200 nm"), "step": "100 nm", "mirrors": PAIR}
+    one = Microprobe.model_validate({"signal": "transmission", **table, **light})
+    prepared = one.prepare(FILM)
+    found = prepared.expose(one.frames())
+    offsets, weights = np.polynomial.hermite_e.hermegauss(5)
+    lines = 7130 * (1 + 2e-4 / 2.3548200450309493 * offsets)
+    hematite = find("hematite")
+    wanted = np.sum(weights / weights.sum() * np.exp(-hematite.optics(lines).mu_total * 50e-9))
+    third = np.exp(-float(hematite.optics(21390.0).mu_total) * 50e-9)
+    share = found.expected / found.incident[:, None]
+    assert share == pytest.approx(np.tile([0.98 * wanted, 0.02 * third], (4, 1)), rel=1e-9)
+    assert found.group_energy[0] == pytest.approx([7130, 21390])
+    lit = prepared.illuminate(one.frames())
+    assert {i.energy for i in lit} == {7130.0, 21390.0}
+    photons = [sum(float(i.fluence.sum()) * i.grid.pixel**2 for i in lit if i.energy == e) for e in (7130, 21390)]
+    assert photons == pytest.approx(found.incident.sum() * np.array([0.98, 0.02]), rel=0.05)
+
+
+@pytest.mark.parametrize("technique", [Microprobe, Fluorescence])
+def test_a_harmonic_excites_what_the_wanted_light_does_not(technique):
+    """At 7.0 keV, below its K edge, iron shines by the third harmonic alone, by just its share."""
+    table = {"field": ("100 nm", "100 nm"), "step": "100 nm", "mirrors": PAIR, "secondary": False}
+    one = technique.model_validate({"energy": "7 keV", "harmonics": {"third": 0.01}, **table})
+    above = technique.model_validate({"energy": "21 keV", **table})
+
+    def iron(instrument):
+        found = instrument.prepare(FILM).expose(instrument.frames())
+        near = np.abs(found.group_energy[0] - 6404) < 25
+        return float(found.expected[0, near].sum() / found.incident[0]), found
+
+    light, found = iron(one)
+    assert light == pytest.approx(0.01 * iron(above)[0], rel=1e-6)
+    elastic = found.expected[0, np.abs(found.group_energy[0] - 21e3) < 1]
+    assert elastic.sum() > 0
+
+
+def test_the_monitor_of_a_microprobe_counts_i0_and_a_stack_is_fitted_by_it():
+    table = {"signal": "transmission", "energy": "7.25 keV", "field": ("200 nm", "200 nm"), "step": "100 nm"}
+    one = Microprobe.model_validate({**table, "mirrors": PAIR, "flux": "1e9 1/s", "monitor": {"efficiency": 0.5}})
+    values = ["7050 eV .. 7100 eV / 25 eV", "7110 eV .. 7140 eV / 2 eV", "7160 eV .. 7250 eV / 30 eV"]
+    film = Specimen.from_table({"extent": ["1 um", "1 um"], "layers": [
+        {"material": "iron", "thickness": "200 nm"}, {"material": "hematite", "thickness": "300 nm"}]})  # fmt: skip
+    measured = simulate(film, Energies.model_validate({"values": values}).apply(one), seed=4)
+    photons, variance = incident_photons(measured)
+    away = (photons - measured.incident) / measured.incident
+    assert np.mean(away**2 / variance) == pytest.approx(1, abs=0.25)
+    found = LinearCombination(references=("iron", "hematite"))(measured)
+    true = np.array([200e-9, 300e-9]).reshape(2, 1, 1)
+    assert np.all(np.abs(found.values - true) < 4.5 * found.error)
+    assert found.numbers["chi2_per_freedom"] == pytest.approx(1, abs=0.6)
+    with pytest.raises(RangeError, match="harmonic"):
+        Microprobe.model_validate({"energy": "60 keV", "harmonics": {"third": 0.01}}).prepare(film)

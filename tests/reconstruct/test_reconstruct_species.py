@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from functools import cache
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from scipy.optimize import nnls
 
 import xsim
-from xsim.errors import FileError, RangeError
+from xsim.errors import FileError, RangeError, ValidityWarning
 from xsim.exposure import Measurement
 from xsim.instruments.absorption import Absorption
 from xsim.instruments.stxm import Stxm
@@ -140,6 +141,22 @@ def test_shares_of_a_thin_mixture_are_found_in_its_fluorescence():
     atoms = np.array([10, 30]) * [library.find(m).number_densities["Fe"] for m in ("iron", "hematite")]
     share, bar = found.extras["fraction"].values, found.extras["fraction_error"].values
     assert np.all(abs(share - atoms / atoms.sum()) < np.maximum(4 * bar, 0.02))
+
+
+def test_over_absorption_is_told_with_its_size_and_taken_out_of_a_layer():
+    window = {"window": ["6.2 keV", "6.6 keV"], "distance": "20 mm"}
+    thin = [{"material": m, "thickness": t} for m, t in (("iron", "60 nm"), ("hematite", "180 nm"))]
+    measured = spectrum(Specimen.from_table({"layers": 10 * thin}), flux="1e11 1/s", fluorescence=window)
+    atoms = np.array([600, 1800]) * [library.find(m).number_densities["Fe"] for m in ("iron", "hematite")]
+    true = (atoms / atoms.sum()).reshape(2)
+    fit = {"references": ("iron", "hematite"), "channel": "fluorescence"}
+    with pytest.warns(ValidityWarning, match=r"fluorescence by up to [23]\d %"):
+        kept = np.ravel(LinearCombination(**fit)(measured).extras["fraction"].values)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = np.ravel(LinearCombination(**fit, over_absorption="layer")(measured).extras["fraction"].values)
+    assert abs(kept[0] - true[0]) > 0.03
+    assert abs(found[0] - true[0]) < 0.01
 
 
 def test_the_spread_of_shares_follows_their_covariance():

@@ -3,7 +3,7 @@
 Classical: `monochromator/energy`, `incoming_beam/data` (I0 by the beam monitor, in counts of the detector),
 `absorbed_beam/data` (transmitted). Newer: `element`, `edge` where the geometry tells them, `mode`, `energy`,
 `intensity` = ln(I0 / I). Fluorescence stands beside them: `fluorescence_beam/data`, and `fluorescence` = I_f / I0.
-Read by larch and silx.
+Read by silx, and by larch, which takes `instrument/energy` (a positioner, the same numbers) and the detectors.
 Definition: https://manual.nexusformat.org (NXxas).
 """
 
@@ -45,6 +45,8 @@ class NXxas:
             add_source(instrument)
             mono = group(instrument, "monochromator", "NXmonochromator")
             energy = put(mono, "energy", np.asarray(frames["energy"], np.float64), "eV")
+            # larch lists what stands in positioners and detectors as the columns of a spectrum
+            link(group(instrument, "energy", "NXpositioner"), "value", energy)
             blank = monitor_counts(measurement)
             incoming = group(instrument, "incoming_beam", "NXdetector")
             put(incoming, "data", blank, measurement.counts_unit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xsim.constants import N_A
 from xsim.errors import ValidityWarning
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
+from xsim.instruments._beam_lines import beam_lines, with_harmonics
 from xsim.instruments._fluorescence_slabs import SEEN
 from xsim.instruments._fluorescence_voxels import LitVoxels, cone_of
 from xsim.instruments._maps import by_energy, image_axes
@@ -76,6 +77,7 @@ class FluorescencePrepared:
 
     def check_energy(self, energy: float) -> None:
         """Raise an error or warn where the optic or the grid do not serve `energy` [eV]."""
+        self.instrument.harmonics.lines(energy)
         self.voxels.check_energy(energy)
 
     def expose(self, frames: FrameTable) -> Exposure:
@@ -120,7 +122,7 @@ class FluorescencePrepared:
 
     def illuminate(self, frames: FrameTable) -> list[Illumination]:
         """The spots of all points added up, one map per energy and part of the spot, as on the plane z = 0."""
-        return self.voxels.illuminate(frames, self._photons(frames))
+        return with_harmonics(self.instrument, self.voxels.illuminate(frames, self._photons(frames)))
 
     def _photons(self, frames: FrameTable) -> FloatArray:
         return focused_photons(self.voxels.focus.optic, self.instrument, frames)
@@ -156,8 +158,24 @@ class FluorescencePrepared:
         return found
 
     def _emitted(self, energy: float) -> Emitted:
-        found: Emitted = self._recent.get(energy, lambda: self._convolved(energy))
+        found: Emitted = self._recent.get(energy, lambda: self._mixed(energy))
         return found
+
+    def _mixed(self, energy: float) -> Emitted:
+        """What all lines of the beam make together; scatter of harmonics is a group of its own."""
+        known: dict[str, Group] = {}
+        maps: dict[Grid, dict[str, FloatArray]] = {}
+        for line in beam_lines(self.instrument, energy):
+            made = self._convolved(energy, line.energy)
+            labels = [_of_order(group, line.order) for group in made.groups]
+            for label, group in zip(labels, made.groups, strict=True):
+                known.setdefault(label, replace(group, label=label))
+            for grid, images in made.maps.items():
+                here = maps.setdefault(grid, {})
+                for label, image in zip(labels, images, strict=True):
+                    here[label] = here[label] + line.share * image if label in here else line.share * image
+        every = {grid: [here.get(name, np.zeros(grid.shape)) for name in known] for grid, here in maps.items()}
+        return Emitted(list(known.values()), every)
 
     def _materials(self, energy: float) -> tuple[Material, ...]:
         return tuple(dict.fromkeys(m for _, voxels in self.voxels.lit(energy) for m in voxels.materials))
@@ -188,24 +206,32 @@ class FluorescencePrepared:
                 stacklevel=5,
             )
 
-    def _convolved(self, energy: float) -> Emitted:
-        """Photons of every group into the solid angle, per photon in the focus, with the spot at each pixel."""
+    def _convolved(self, energy: float, light: float) -> Emitted:
+        """Photons of every group into the solid angle, per photon of `light` [eV] in the focus, at each pixel.
+
+        energy: that the optic is set for, which makes the spot.
+        """
         # materials may lie under the tails alone
         materials = self._materials(energy)
-        found = groups(materials, energy, self.cone)
+        found = groups(materials, light, self.cone)
         answer = self._answer(materials)
-        weights = answer.weights(found, energy) if answer else None
+        weights = answer.weights(found, light) if answer else None
         maps: dict[Grid, list[FloatArray]] = {}
         for part, voxels in self.voxels.lit(energy):
             mine = [materials.index(m) for m in voxels.materials]
-            beam = incoming(voxels, energy)
-            light = list(escapes(voxels, beam, [g.energy for g in found], np.array([g.made[mine] for g in found])))
+            beam = incoming(voxels, light)
+            left = list(escapes(voxels, beam, [g.energy for g in found], np.array([g.made[mine] for g in found])))
             if answer is not None and weights is not None:
-                more = answer.added(weights, energy, voxels, part.grid, beam)  # for the lines, which come first
-                light = [values + more[j] if j < len(more) else values for j, values in enumerate(light)]
-            here = [self.cone.solid_angle * values for values in part.gathered(light)]
+                more = answer.added(weights, light, voxels, part.grid, beam)  # for the lines, which come first
+                left = [values + more[j] if j < len(more) else values for j, values in enumerate(left)]
+            here = [self.cone.solid_angle * values for values in part.gathered(left)]
             maps[part.grid] = [a + b for a, b in zip(maps[part.grid], here, strict=True)] if part.grid in maps else here
         return Emitted(found, maps)
+
+
+def _of_order(group: Group, order: int) -> str:
+    """Name of a group made by a harmonic: lines are the same, scatter has the harmonic's energy."""
+    return group.label if order == 1 or group.element else f"{group.label} order {order}"
 
 
 def _ordered(found: list[Group]) -> dict[str, Group]:

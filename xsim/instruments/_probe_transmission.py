@@ -1,8 +1,9 @@
 """The light of a probe that passes the specimen, all of it taken: no interference survives.
 
-    N(r) = flux time sum_r' p(r' - r) exp(-sum_m mu_m(E) t_m(r'))
+    N(r) = flux time sum_i w_i sum_r' p(r' - r) exp(-sum_m mu_m(E_i) t_m(r'))
 
-p as on the plane in the middle of the specimen's own structure. Valid where the spot does not change over the depth.
+E_i, w_i are the lines of the beam, its harmonics among them, which share its spot. p as on the plane in the middle of
+the specimen's own structure. Valid where the spot does not change over the depth.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.exposure import Exposure, FrameTable, Illumination, Truth
+from xsim.instruments._beam_lines import BeamLine, beam_lines, with_harmonics
 from xsim.instruments._fluorescence_voxels import LitVoxels
 from xsim.instruments._maps import by_energy, truth_maps
 from xsim.instruments._optic_flux import focused_photons
@@ -46,22 +48,26 @@ class TransmissionPrepared:
 
     def check_energy(self, energy: float) -> None:
         """Raise an error or warn where the optic or the grid do not serve `energy` [eV]."""
+        self.instrument.harmonics.lines(energy)
         self.instrument.check_mirrors(energy)
         self.lit.check_energy(energy)
 
     def expose(self, frames: FrameTable) -> Exposure:
-        """Expected photons (points, 1) on a point detector."""
+        """Expected photons (points, orders) on a point detector: the wanted light, then its harmonics."""
         y, x = (np.asarray(frames[name], np.float64) for name in ("y", "x"))
         photons = focused_photons(self.lit.focus.optic, self.instrument, frames)
-        expected = np.zeros((len(frames), 1))
+        orders = np.array([1, *self.instrument.harmonics.orders])
+        expected = np.zeros((len(frames), len(orders)))
         for energy, chosen in by_energy(frames):
-            for grid, image in self._images(energy).items():
-                expected[chosen, 0] += photons[chosen] * value_at(grid, image, y[chosen], x[chosen])
-        return Exposure(expected, np.asarray(frames["energy"], np.float64)[:, None], (), frames, photons)
+            for (order, grid), image in self._images(energy).items():
+                column = int(np.flatnonzero(orders == order)[0])
+                expected[chosen, column] += photons[chosen] * value_at(grid, image, y[chosen], x[chosen])
+        return Exposure(expected, np.asarray(frames["energy"], np.float64)[:, None] * orders, (), frames, photons)
 
     def illuminate(self, frames: FrameTable) -> list[Illumination]:
         """The spots of all points added up, one map per energy and part of the spot."""
-        return self.lit.illuminate(frames, focused_photons(self.lit.focus.optic, self.instrument, frames))
+        photons = focused_photons(self.lit.focus.optic, self.instrument, frames)
+        return with_harmonics(self.instrument, self.lit.illuminate(frames, photons))
 
     def measured(self) -> dict[str, Any]:
         """How light is followed, and the spot."""
@@ -73,20 +79,29 @@ class TransmissionPrepared:
         points = raster_grid(self.instrument.field, self.instrument.step)
         return truth_maps(self.specimen, points, self.instrument.energy)
 
-    def _images(self, energy: float) -> dict[Grid, FloatArray]:
-        found: dict[Grid, FloatArray] = self._seen.get(energy, lambda: self._convolved(energy))
+    def _images(self, energy: float) -> dict[tuple[int, Grid], FloatArray]:
+        found: dict[tuple[int, Grid], FloatArray] = self._seen.get(energy, lambda: self._convolved(energy))
         return found
 
-    def _convolved(self, energy: float) -> dict[Grid, FloatArray]:
-        """Share of the light that passes with the spot at each pixel, by grid: they add up."""
-        found: dict[Grid, FloatArray] = {}
+    def _convolved(self, energy: float) -> dict[tuple[int, Grid], FloatArray]:
+        """Share of the light that passes with the spot at each pixel, by order and grid: grids add up."""
+        found: dict[tuple[int, Grid], FloatArray] = {}
+        lines = beam_lines(self.instrument, energy)
         for part in self.lit.spot(energy, 0):
-            thickness = self._thickness(part.grid)
-            depth = np.zeros(part.grid.shape)
-            for material, metres in thickness.items():
-                depth += float(material.optics(energy).mu_total) * metres
-            found[part.grid] = part.gathered([np.exp(-depth)])[0]
+            for order in dict.fromkeys(line.order for line in lines):
+                passed = self._passed(part.grid, [line for line in lines if line.order == order])
+                found[order, part.grid] = part.gathered([passed])[0]
         return found
+
+    def _passed(self, grid: Grid, lines: list[BeamLine]) -> FloatArray:
+        """Share of all photons that each pixel lets through in these lines."""
+        total = np.zeros(grid.shape)
+        for line in lines:
+            depth = np.zeros(grid.shape)
+            for material, metres in self._thickness(grid).items():
+                depth += float(material.optics(line.energy).mu_total) * metres
+            total += line.share * np.exp(-depth)
+        return total
 
     def _thickness(self, grid: Grid) -> dict[Material, FloatArray]:
         found: dict[Material, FloatArray] = self._maps.get(grid, lambda: self.specimen.thickness(grid))

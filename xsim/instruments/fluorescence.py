@@ -14,6 +14,9 @@ specimen deeper than the depth of focus is met at every depth by the spot that i
 is that of the focused light at `energy`; at the other energies of a scan it follows what the optic passes. A zone
 plate is refocused at every energy, unless `focus_energy` says where it stays in focus; the focus of mirrors stays.
 
+`bandwidth` and `harmonics` excite line by line (a mirror's focus is the same for all energies, and the n-th order of a
+zone plate focuses the n-th harmonic there; both keep the halo of unfocused orders); `monitor` counts I0.
+
 Range of validity. Straight rays: no diffraction inside the specimen. Layers are excited by fluorescence and
 scatter from inside the specimen as well, to first order (`xsim.interaction.enhancement`), bodies by the beam alone. A
 layer cannot be left along itself: with flat layers the detector must stay 10 degrees away from their plane. Lines below
@@ -30,6 +33,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from xsim.detectors.monitor import Monitor
 from xsim.detectors.silicon_drift import SiliconDrift
 from xsim.errors import RangeError
 from xsim.exposure import FrameTable
@@ -41,6 +45,8 @@ from xsim.model import Model, Plugin
 from xsim.optics.kirkpatrick_baez import KirkpatrickBaez
 from xsim.optics.order_sorting import OrderSortingAperture
 from xsim.optics.zone_plate import ZonePlate
+from xsim.sources.bandwidth import Bandwidth
+from xsim.sources.harmonics import Harmonics
 from xsim.specimen.specimen import Specimen
 from xsim.units import Angle, Energy, Length, NonNegativeLength, PositiveLength, Rate, Time
 
@@ -69,6 +75,9 @@ class Fluorescence(Model):
     order_sorting: OrderSortingAperture | None = None
     source_image: tuple[NonNegativeLength, NonNegativeLength] = (0.0, 0.0)
     defocus: Length = 0.0
+    bandwidth: Bandwidth = Bandwidth()
+    harmonics: Harmonics = Harmonics()
+    monitor: Monitor | None = None
     focus_energy: Energy | None = None
     detector: Annotated[Any, Plugin("detectors")] = Field(default_factory=SiliconDrift)
     detector_angle: Angle = math.radians(120)
@@ -119,11 +128,13 @@ class Fluorescence(Model):
 
     def prepare(self, specimen: Specimen) -> FluorescencePrepared | SeveralPrepared:
         """Cut the specimen into voxels and follow the ways in and out once. Raises SamplingError; may warn."""
+        self.harmonics.lines(self.energy)
         return prepared_for(self, specimen)
 
     def geometry(self) -> dict[str, Any]:
-        """Step, detector angle and solid angle, of each detector if there are several."""
-        return {"step [m]": self.step, **placed(self)}
+        """Step, detector angle and solid angle, of each detector if there are several; spread and harmonics."""
+        light = self.bandwidth.geometry(self.energy) | self.harmonics.geometry()
+        return {"step [m]": self.step, **placed(self), **light}
 
     @property
     def focus(self) -> Focus:

@@ -13,6 +13,9 @@ until the source's image and the figure error limit it.
 
     N(r) = flux time sum_r' p(r' - r) exp(-sum_m mu_m t_m(r'))
 
+`bandwidth`, `harmonics` and `monitor` are those of `absorption`: the monochromator's resolution line by line, its
+harmonics in the same spot, I0 as counted with its noise. Scatter of each line is counted at the nominal energy.
+
 Two instruments with the same mirrors give both signals of one scan. Range of validity: straight rays (structures and
 depths as in `fluorescence`); light that roughness scatters out of the spot is lost, not followed. With `energies`, one
 point (field = step) is a XANES spectrum by fluorescence yield or in transmission, a field a stack; set `energy` to the
@@ -29,6 +32,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from xsim.detectors.monitor import Monitor
 from xsim.detectors.silicon_drift import SiliconDrift
 from xsim.errors import RangeError, ValidityWarning
 from xsim.exposure import FrameTable
@@ -39,6 +43,8 @@ from xsim.instruments._points import raster_frames, raster_grid
 from xsim.instruments._probe_transmission import TransmissionPrepared
 from xsim.model import Model, Plugin
 from xsim.optics.kirkpatrick_baez import KirkpatrickBaez
+from xsim.sources.bandwidth import Bandwidth
+from xsim.sources.harmonics import Harmonics
 from xsim.specimen.specimen import Specimen
 from xsim.units import Angle, Energy, Length, PositiveLength, Rate, Time
 
@@ -66,6 +72,9 @@ class Microprobe(Model):
     step: PositiveLength = 100e-9
     mirrors: KirkpatrickBaez = KirkpatrickBaez()
     defocus: Length = 0.0
+    bandwidth: Bandwidth = Bandwidth()
+    harmonics: Harmonics = Harmonics()
+    monitor: Monitor | None = None
     detector: Annotated[Any, Plugin("detectors")] = Field(default_factory=SiliconDrift)
     detector_angle: Angle = math.radians(120)
     detectors: Places = ()
@@ -111,6 +120,7 @@ class Microprobe(Model):
 
     def prepare(self, specimen: Specimen) -> FluorescencePrepared | SeveralPrepared | TransmissionPrepared:
         """Sample the specimen once. Raises SamplingError, RangeError; may warn."""
+        self.harmonics.lines(self.energy)
         self.check_mirrors(self.energy)
         if self.signal == "transmission":
             return TransmissionPrepared.of(self, specimen)
@@ -144,7 +154,7 @@ class Microprobe(Model):
         }
         if self.signal == "fluorescence":
             found |= placed(self)
-        return found
+        return found | self.bandwidth.geometry(self.energy) | self.harmonics.geometry()
 
     @property
     def focus(self) -> Focus:

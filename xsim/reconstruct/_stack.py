@@ -57,6 +57,8 @@ def why_no_stack(measurement: Measurement) -> str:
     """Why its frames are no spectra; empty if they are."""
     if any(axis.name == "segment" for axis in measurement.axes):
         return "its detector is segmented: a part of the light is no measure of the density"
+    if any(axis.name == "emission" for axis in measurement.axes):
+        return "its frames are fluorescence spectra"
     if any(axis.unit == "rad" for axis in measurement.frames.axes):
         return "it is a tilt series"
     if "energy" not in [axis.name for axis in measurement.frames.axes]:

@@ -33,7 +33,7 @@ class Clusters(Model):
     """
 
     kind: Literal["clusters"] = "clusters"
-    techniques: ClassVar[tuple[str, ...]] = ("stxm", "full_field")
+    techniques: ClassVar[tuple[str, ...]] = ("stxm", "full_field", "microprobe")
     preference: ClassVar[int] = -1
     classes: Annotated[int, Field(ge=1, le=20)] = 3
     components: Annotated[int, Field(ge=1, le=20)] = 4

@@ -8,7 +8,9 @@ that are in its state. Counts are fitted as Poisson numbers, with the noise of I
 counts alone, so they are those that the dose allows. `poisson = false` fits the densities, weighted by counts.
 
 In fluorescence (`channel = "fluorescence"`) I_f/I0 is fitted with the absorption of the element, on no absolute scale:
-right for thin or dilute samples; over-absorption of thick ones biases the shares.
+right for thin or dilute samples. Over-absorption of thick ones biases the shares, of which a warning tells;
+`over_absorption = "layer"` takes it out for a flat sample, by the transmission measured beside
+(`xsim.reconstruct._over_absorption`).
 
 References are names of materials of the library, whose measured spectra they are. Shares are given where the amount of
 all references together exceeds `faintest` of its 99th percentile and three standard errors. With `shift`, one shift of
@@ -19,7 +21,7 @@ References: Malinowski, Factor Analysis in Chemistry; Koprinarov et al., J. Phys
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -30,6 +32,7 @@ from xsim.exposure import Array, Axis, Measurement, Truth, incident_photons, loo
 from xsim.model import Model
 from xsim.reconstruct._combination import Combination, combined, counted_combination
 from xsim.reconstruct._data import refuse
+from xsim.reconstruct._over_absorption import layer_share, warn_of_flattening
 from xsim.reconstruct._protocol import Reconstruction
 from xsim.reconstruct._stack import Stack, stack, why_no_stack
 from xsim.reconstruct.energy_fit import check_apart
@@ -48,7 +51,7 @@ class LinearCombination(Model):
     """
 
     kind: Literal["lcf"] = "lcf"
-    techniques: ClassVar[tuple[str, ...]] = ("absorption", "stxm", "full_field")
+    techniques: ClassVar[tuple[str, ...]] = ("absorption", "stxm", "full_field", "microprobe")
     preference: ClassVar[int] = -1
     references: tuple[str, ...] = ()
     element: str | None = None
@@ -58,6 +61,7 @@ class LinearCombination(Model):
     shift: bool = False
     within: Energy = 5.0
     channel: Literal["transmission", "fluorescence"] = "transmission"
+    over_absorption: Literal["keep", "layer"] = "keep"
     faintest: float = Field(default=0.1, ge=0, lt=1)
 
     @field_validator("references")
@@ -86,15 +90,32 @@ class LinearCombination(Model):
             cure = """name the spectra to fit: --set 'references=["gold", "gold_sulphide"]'"""
             raise RangeError("a fit without references", field="references", value="[]", cure=cure)
         spectra = stack(measurement)
-        if self.channel == "fluorescence":
-            spectra = _fluorescence(measurement, spectra)
         known = References.of(self.references, self.element, spectra.energies, measurement, self.channel)
+        if self.channel == "fluorescence":
+            spectra = self._yielded(measurement, spectra, known.element)
         moved, error = self._shift(spectra, known) if self.shift else (0.0, 0.0)
         columns = np.column_stack([known.columns(spectra.energies - moved), self._smooth(spectra.energies)])
         check_apart(columns, (*self.references, "background"))
         found = self._fit(columns, spectra)
         told = {"energy_shift [eV]": moved, "energy_shift_error [eV]": error} if self.shift else {}
         return self._told(found, spectra, known, told, columns)
+
+    def _yielded(self, measurement: Measurement, transmitted: Stack, element: str) -> Stack:
+        """I_f/I0 in place of the photons; of a layer, as it would be without over-absorption."""
+        found = _fluorescence(measurement, transmitted)
+        correct = self.over_absorption == "layer"
+        if not correct and lookup(measurement, "fluorescence_angle") is None:
+            return found
+        if not correct and float(lookup(measurement, "fluorescence_angle")) <= np.pi / 2:
+            return found
+        share, slope = layer_share(measurement, transmitted, element)
+        if not correct:
+            warn_of_flattening(share)
+            return found
+        value = found.counted / share[:, None]
+        # the transmission is a measurement of its own, with noise of its own
+        noise = (value * slope[:, None]) ** 2 / transmitted.counted
+        return replace(found, counted=value, variance=found.variance / share[:, None] ** 2 + noise)
 
     def _smooth(self, energies: Array) -> Array:
         """Columns (e, 0 to 2) of the background."""

@@ -33,7 +33,7 @@ class RegionSpectra(Model):
     """Spectra of regions: a disk (at, radius [m]), or the `most` largest particles of `smallest` points and more."""
 
     kind: Literal["region_spectra"] = "region_spectra"
-    techniques: ClassVar[tuple[str, ...]] = ("stxm", "full_field")
+    techniques: ClassVar[tuple[str, ...]] = ("stxm", "full_field", "microprobe")
     preference: ClassVar[int] = -1
     at: tuple[Length, Length] | None = None
     radius: PositiveLength = 100e-9
