@@ -39,7 +39,7 @@ def texts(cell: Any) -> list[str]:
 
 
 def test_the_lectures_are_there() -> None:
-    lectures = {"first-steps", "one-specimen-many-eyes", "with-and-without-lenses"}
+    lectures = {"first-steps", "one-specimen-many-eyes", "with-and-without-lenses", "chemistry-of-nanoparticles"}
     assert {path.stem for path in NOTEBOOKS} >= lectures
 
 
