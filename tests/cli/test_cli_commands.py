@@ -288,3 +288,54 @@ def test_numbers_take_si_prefixes(value: float, unit: str, text: str) -> None:
 
 def test_columns_are_aligned_without_trailing_blanks() -> None:
     assert columns([("a", "bbb"), ("cc", "")]) == "a   bbb\ncc"
+
+
+def test_check_counts_the_dose_by_light_where_harmonics_take_turns_with_the_beam(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenario = """
+seed = 1
+[specimen]
+layers = [{ material = "iron", thickness = "200 nm" }]
+[[instrument]]
+name = "spectrum"
+kind = "absorption"
+energy = "7.0 keV"
+harmonics = { third = 1e-4 }
+scan = [{ kind = "energies", segments = [{ start = "6.93 keV", stop = "7.0 keV", step = "1 eV" }] }]
+"""
+    (tmp_path / "s.toml").write_text(scenario)
+    assert main(["check", str(tmp_path / "s.toml"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["instruments"]["spectrum"]["dose"]["iron"]
+    assert main(["run", str(tmp_path / "s.toml"), "-o", str(tmp_path / "run"), "--quiet"]) == 0
+    found = json.loads((tmp_path / "run" / "run.json").read_text())["instruments"]["spectrum"]["dose"]["iron"]
+    assert told["mean"] == pytest.approx(found["mean"], rel=0.01)
+    assert told["max"] == pytest.approx(found["max"], rel=0.01)
+
+
+def test_an_element_that_is_not_under_the_beam_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head = '[specimen]\nlayers = [{ material = "iron", thickness = "200 nm" }]\n[[instrument]]\nname = "s"\n'
+    keys = 'kind = "absorption"\nenergy = "9.7 keV"\nelement = "Zn"\nedge = "K"\n'
+    (tmp_path / "s.toml").write_text(head + keys)
+    assert main(["check", str(tmp_path / "s.toml")]) == 0
+    assert "no Zn lies under the beam" in capsys.readouterr().out
+
+
+def test_material_tells_doubtful_energies_in_a_line_and_plots_no_single_energy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["material", "water", "--energy", "100 eV"]) == 0
+    error = capsys.readouterr().err.splitlines()
+    assert len(error) == 1
+    assert error[0].startswith("warning: optical constants at 100 eV")
+    assert main(["material", "gold", "--energy", "8 keV", "-o", str(tmp_path / "x.png")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_mixtures_are_listed_by_mass_and_compounds_by_formula(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "materials"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("olivine") and "Mg1.8Fe0.2SiO4" in line for line in lines)
+    assert any(line.startswith("stainless_steel ") and "Fe 69.5 Cr 19 Ni 9.5 Mn 2 % by mass" in line for line in lines)
+    assert max(map(len, lines)) < 110

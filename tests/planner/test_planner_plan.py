@@ -126,3 +126,26 @@ def test_a_particle_that_alone_holds_an_element_is_seen_by_the_lines_that_go_wit
         background = bare.expected[:, column[energy]] if energy in column else np.zeros_like(with_ball)
         expected += float(np.sum((with_ball - background) ** 2 / np.where(background > 0, background, with_ball)))
     assert detectability(alone, scan, "ball").snr == pytest.approx(np.sqrt(expected), rel=1e-9)
+
+
+def test_a_beam_aimed_at_a_particle_stays_there_when_the_particle_is_taken_out() -> None:
+    from xsim.instruments.absorption import Absorption
+    from xsim.scans.energies import Energies
+
+    aim = {"energy": "12 keV", "beam": "100 nm"}
+    scan = Energies.model_validate({"values": ["11.9 keV", "12 keV"]})
+    by_target = plan(specimen(), {"a": scan.apply(Absorption(target="dots", target_index=1, **aim))}, "dots")
+    by_place = plan(specimen(), {"a": scan.apply(Absorption(position=("-150 nm", "0 nm"), **aim))}, "dots")
+    assert by_target.outlooks[0].snr == pytest.approx(by_place.outlooks[0].snr, rel=1e-9)
+    assert by_target.outlooks[0].snr > 0.1  # off the dot it is below 1e-6
+
+
+def test_what_does_not_show_is_told_by_a_dash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = SCENARIO.replace('kind = "stxm"\nfield = ["300 nm", "300 nm"]\nstep = "50 nm"',
+                            'kind = "absorption"\nposition = ["400 nm", "400 nm"]')  # fmt: skip
+    (tmp_path / "s.toml").write_text(text)
+    assert main(["plan", str(tmp_path / "s.toml"), "--quiet"]) == 0
+    row = capsys.readouterr().out.splitlines()[-1]
+    assert "does not show" in row
+    assert " - " in row
+    assert not any(bad in row for bad in ("inf", "nan"))

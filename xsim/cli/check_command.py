@@ -35,8 +35,8 @@ def execute(arguments: argparse.Namespace) -> int:
         found, mistakes = check(scenario, arguments.workers)
     if arguments.json:
         print_json({**found, "mistakes": [mistake.line(scenario.file) for mistake in mistakes]})
-    else:
-        print("\n".join(_lines(found, complete=not mistakes)))
+    elif lines := _lines(found, complete=not mistakes):
+        print("\n".join(lines))
     if mistakes:
         raise ScenarioMistakes(scenario.file, mistakes)
     return 0

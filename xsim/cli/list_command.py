@@ -6,12 +6,17 @@ import argparse
 import inspect
 import tomllib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xsim.cli._output import add_json, columns, print_json
 
+if TYPE_CHECKING:
+    from xsim.matter.material import Material
+
 ROOMS = ("shapes", "placements", "instruments", "detectors", "scans", "formats", "reconstructions", "scores")
 WHAT = ("scenarios", "materials", *ROOMS)
+#: elements told of a mixture
+MAIN = 5
 
 
 def add(commands: Any) -> argparse.ArgumentParser:
@@ -51,9 +56,18 @@ def _materials() -> dict[str, str]:
     found = {}
     for name in library.names():
         material = library.find(name)
-        formula = "".join(f"{symbol}{count:g}" if count != 1 else symbol for symbol, count in material.composition)
-        found[name] = f"{formula}, {material.density / 1000:.4g} g/cm^3"
+        found[name] = f"{_composition(material)}, {material.density / 1000:.4g} g/cm^3"
     return found
+
+
+def _composition(material: Material) -> str:
+    """A formula where there is one; of a mixture the shares of mass of its main elements."""
+    if all(count == round(count, 2) for _, count in material.composition):
+        return "".join(f"{symbol}{count:g}" if count != 1 else symbol for symbol, count in material.composition)
+    mass = material.mass_fractions
+    most = sorted(mass, key=mass.__getitem__, reverse=True)
+    more = f" and {len(most) - MAIN} more" if len(most) > MAIN else ""
+    return " ".join(f"{symbol} {100 * mass[symbol]:.3g}" for symbol in most[:MAIN]) + f"{more} % by mass"
 
 
 def _room(room: str) -> Callable[[], dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import warnings
 from typing import Any
 
@@ -26,7 +27,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
 def execute(arguments: argparse.Namespace) -> int:
     """Print the comparison."""
     from xsim.errors import XsimWarning
-    from xsim.planner.plan import plan
+    from xsim.planner.plan import HIDDEN, plan
     from xsim.scenario.build import build, located
     from xsim.scenario.loader import load
 
@@ -46,10 +47,10 @@ def execute(arguments: argparse.Namespace) -> int:
             o.instrument,
             o.kind,
             f"{o.snr:.3g}",
-            f"{prefixed(o.dose, 'Gy')} ({o.material})",
-            prefixed(o.needed_dose, "Gy"),
-            f"{100 * o.share:.3g} %",
-            prefixed(o.needed_time, "s"),
+            f"{_finite(o.dose, 'Gy')} ({o.material})",
+            _finite(o.needed_dose, "Gy") if o.verdict != HIDDEN else "-",
+            f"{100 * o.share:.3g} %" if o.verdict != HIDDEN and math.isfinite(o.share) else "-",
+            _finite(o.needed_time, "s") if o.verdict != HIDDEN else "-",
             o.verdict,
         )
         for o in found.outlooks
@@ -66,3 +67,8 @@ def execute(arguments: argparse.Namespace) -> int:
         ]  # fmt: skip
         print(columns([head, *table]))
     return 0
+
+
+def _finite(value: float, unit: str) -> str:
+    """A number with its unit; a dash for what cannot be told because the particle does not show or takes no dose."""
+    return prefixed(value, unit) if math.isfinite(value) else "-"

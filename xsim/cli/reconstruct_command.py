@@ -183,6 +183,6 @@ def _number(key: str, value: float) -> str:
     name, _, unit = key.partition(" [")
     return (
         f"{name.replace('_', ' ')} {prefixed(value, unit.rstrip(']'))}"
-        if unit
-        else f"{name.replace('_', ' ')} {value:.4g}"
+        if unit and not unit.startswith("kg")  # no nkg
+        else f"{name.replace('_', ' ')} {value:.4g} {unit.rstrip(']')}".rstrip()
     )

@@ -40,7 +40,7 @@ from pydantic import Field, model_validator
 from xsim.constants import FWHM
 from xsim.detectors.monitor import Monitor
 from xsim.detectors.photon_counter import PhotonCounter
-from xsim.errors import RangeError, SamplingWarning, ScenarioError
+from xsim.errors import RangeError, SamplingWarning, ScenarioError, ValidityWarning
 from xsim.exposure import FrameTable
 from xsim.instruments._absorption_prepared import PreparedAbsorption
 from xsim.instruments._imaging import CountingDetector
@@ -104,6 +104,14 @@ class Absorption(Model):
                 raise unknown(f"unknown edge of {self.element}", self.edge, list(known), field="edge")
         return self
 
+    def aimed(self, specimen: Specimen) -> Absorption:
+        """The same beam at the place where its target is in `specimen`: it stays there when the target is taken out."""
+        if self.target is None:
+            return self
+        centre = specimen.particle(self.target, self.target_index).poses.positions[0]
+        place = (self.position[0] + float(centre[0]), self.position[1] + float(centre[1]))
+        return self.model_copy(update={"position": place, "target": None})
+
     def frames(self) -> FrameTable:
         """One frame; the scan `energies` makes it a spectrum."""
         return FrameTable.single(self.energy, self.exposure_time)
@@ -118,6 +126,13 @@ class Absorption(Model):
         grid = self._grid(specimen)
         weights = self._weights(grid)
         thickness = {m: t for m, t in specimen.thickness(grid).items() if t.any()}
+        if self.element is not None and not any(self.element in dict(m.composition) for m in thickness):
+            warnings.warn(
+                f"no {self.element} lies under the beam: the spectrum will have no {self.edge} edge; aim at a "
+                "particle that holds it by target or position, or name another element",
+                ValidityWarning,
+                stacklevel=2,
+            )
         light = (
             None if self.fluorescence is None else Yield.of(self.fluorescence, specimen, self._coarse(grid, weights))
         )
@@ -150,10 +165,7 @@ class Absorption(Model):
         return found | self.bandwidth.geometry(self.energy) | self.harmonics.geometry()
 
     def _grid(self, specimen: Specimen) -> Grid:
-        x, y = self.position
-        if self.target is not None:
-            centre = specimen.particle(self.target, self.target_index).poses.positions[0]
-            x, y = x + float(centre[0]), y + float(centre[1])
+        x, y = self.aimed(specimen).position
         reach = REACH if self.profile == "gaussian" else 0.5
         # whole numbers of the larger pixels of dose and fluorescence
         count = 2 * YIELD_BINS * math.ceil(reach * SAMPLES / YIELD_BINS)

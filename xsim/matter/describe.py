@@ -71,8 +71,8 @@ def cautions(material: Material, energy: np.ndarray) -> list[str]:
             inside = (energy > edge - FINE_STRUCTURE[0]) & (energy < edge + FINE_STRUCTURE[1])
             if inside.any() and not any(symbol == one and low <= edge <= high for one, (low, high) in known):
                 found.append(
-                    f"{energy[inside][0]:g} eV is near the {symbol} {shell} edge ({edge:g} eV), given as the step of a "
-                    "free atom without fine structure"
+                    f"{energy[inside][0]:.5g} eV is near the {symbol} {shell} edge ({edge:g} eV), given as the step of "
+                    "a free atom without fine structure"
                 )
     return found
 

@@ -43,8 +43,16 @@ def without(specimen: Specimen, name: str, index: int) -> Specimen:
     return replace(specimen, populations=parts)
 
 
+def aimed(instrument: Any, specimen: Specimen) -> Any:
+    """The instrument held where its target is in `specimen`, within any scans, for when that is taken out."""
+    if hasattr(instrument, "inner"):
+        return replace(instrument, inner=aimed(instrument.inner, specimen))
+    return instrument.aimed(specimen) if hasattr(instrument, "aimed") else instrument
+
+
 def detectability(specimen: Specimen, instrument: Any, name: str, index: int = 0) -> Detectability:
     """Expose with and without the particle and sum the ideal observer's SNR over all frames."""
+    instrument = aimed(instrument, specimen)
     frames = instrument.frames()
     present = instrument.prepare(specimen)
     absent = instrument.prepare(without(specimen, name, index))

@@ -26,6 +26,10 @@ from xsim.specimen.population import Population
 from xsim.specimen.specimen import Specimen
 
 
+#: the verdict on a particle that no light makes visible
+HIDDEN = "does not show"
+
+
 @dataclass(frozen=True)
 class Outlook:
     """One technique's prospect for the feature.
@@ -127,7 +131,7 @@ def _outlook(label: str, kind: str, found: Detectability, particle: Population, 
 
 def _verdict(factor: float, needed: float, tolerable: float) -> str:
     if factor == math.inf or needed > 1e6 * tolerable:
-        return "does not show"
+        return HIDDEN
     if needed > tolerable:
         return "limited by dose"
     return "seen" if factor <= 1 else f"needs {factor:.3g} times the light"

@@ -7,7 +7,7 @@ from html import escape
 from xsim.errors import XsimError
 from xsim.exposure import Measurement
 from xsim.metrics.line_limits import Calibration, of_measurement
-from xsim.report.text import quantity_text
+from xsim.report.text import quantity_text, significant
 
 #: lines in a table at most
 MOST = 12
@@ -26,7 +26,7 @@ def detection_table(measurement: Measurement) -> str:
         f"<tr><td>{escape(one.line.replace('_', ' '))}</td><td>{one.energy / 1e3:.3f} keV</td>"
         f"<td>{one.counts.background:.3g}</td><td>{one.counts.critical:.3g}</td><td>{one.counts.detection:.3g}</td>"
         f"<td>{1e5 * one.area_density:.3g} µg/cm²</td><td>{1e6 * one.concentration:.3g} ppm</td>"
-        f"<td>{1e21 * one.mass:.3g} ag</td><td><b>{one.atoms:.3g}</b></td></tr>"
+        f"<td>{1e21 * one.mass:.3g} ag</td><td><b>{significant(one.atoms)}</b></td></tr>"
         for one in found
     )
     head = (

@@ -215,9 +215,11 @@ def _draw_curves(place: _Place, panel: Curves) -> None:
         _draw_line(axes, line, _COLOURS[number % len(_COLOURS)], 10.0**-power)
     if panel.log_x and any((np.asarray(line.x) > 0).any() for line in panel.lines):
         axes.set_xscale("log")
+        _plain_decades(axes.xaxis)
     if panel.log_y and any((np.asarray(line.y) > 0).any() for line in panel.lines):
         axes.set_yscale("log", nonpositive="clip")
         _limit_decades(axes, panel)
+        _plain_decades(axes.yaxis)
     elif not panel.log_y:
         axes.ticklabel_format(axis="y", useOffset=False, style="plain")
     for label, x in panel.marks.items():
@@ -227,11 +229,24 @@ def _draw_curves(place: _Place, panel: Curves) -> None:
     axes.set_title(panel.title, fontsize=10, loc="left", pad=6)
     axes.set_xlabel(panel.x_label, fontsize=9)
     axes.set_ylabel(with_power(power, panel.y_label), fontsize=9)
-    axes.tick_params(labelsize=8)
+    axes.tick_params(which="both", labelsize=8)
     axes.grid(True, lw=0.3, color="#ccc")
     axes.spines[["top", "right"]].set_visible(False)
     if len(panel.lines) > 1:
         axes.legend(fontsize=8, frameon=False)
+
+
+def _plain_decades(axis: Any) -> None:
+    """Write 20, 50, 0.5 where a logarithmic axis is short and its numbers too: 2 x 10^1 takes all the room."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axis.get_view_interval()
+    if not (low >= 1e-3 and high < 1e5 and high < 300 * low):
+        axis.set_minor_formatter(NullFormatter())
+        return
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high > 6 * low else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _draw_line(axes: Axes, line: Line, colour: str, factor: float) -> None:

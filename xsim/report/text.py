@@ -45,6 +45,11 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{mantissa.rstrip('0').rstrip('.')}·10{superscript(int(power))}"
 
 
+def plain_number(value: float) -> str:
+    """A score as people compare it: four digits, seven where they need no exponent (11919.23, an energy)."""
+    return f"{value:.7g}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}"
+
+
 def superscript(number: int) -> str:
     """An integer in superscript characters."""
     return str(number).translate(str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"))

@@ -9,13 +9,13 @@ from __future__ import annotations
 import pickle
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from xsim.exposure import Dose, Exposure, FrameTable
+from xsim.exposure import Dose, Exposure, FrameTable, Illumination
 from xsim.instruments._protocol import Instrument, Measuring, Prepared
 from xsim.scenario import forecast
 from xsim.scenario.build import build, located
@@ -165,6 +165,12 @@ def _dose(specimen: Specimen, prepared: Prepared, frames: FrameTable) -> dict[st
     if not illuminations:
         return {}
     chosen = illuminations[:: -(-len(illuminations) // ILLUMINATIONS)]
-    scale = len(illuminations) / len(chosen)
+    # by light, not by number: a line of the harmonics in turn with each of the beam has hardly any
+    scale = _light(illuminations) / light if (light := _light(chosen)) > 0 else 1.0
     doses = absorbed(specimen, chosen)
     return {name: replace(d, mean=d.mean * scale, max=d.max * scale) for name, d in doses.items()}
+
+
+def _light(illuminations: Sequence[Illumination]) -> float:
+    """Photons that they put on the specimen together."""
+    return float(sum(np.sum(one.fluence, dtype=np.float64) * one.grid.pixel**2 for one in illuminations))

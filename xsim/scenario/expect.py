@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from xsim.report.text import plain_number
 from xsim.scenario.schema import Expectation
 
 
@@ -38,4 +39,4 @@ def told(one: dict[str, Any]) -> tuple[str, str]:
     """The value found and its bounds, as people read them: "0.8932", "0.87 .. 0.91"."""
     low, high = one.get("at_least"), one.get("at_most")
     bounds = f"{'' if low is None else f'{low:.6g}'} .. {'' if high is None else f'{high:.6g}'}".strip()
-    return "none" if one["value"] is None else f"{one['value']:.4g}", bounds
+    return "none" if one["value"] is None else plain_number(one["value"]), bounds

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xsim.report.text import plain_number
 from xsim.scenario.expect import told
 from xsim.scenario.record import provenance
 from xsim.scenario.result import Run
@@ -54,7 +55,7 @@ def _scores(instruments: dict[str, dict[str, Any]]) -> dict[str, str]:
         numbers = entry.get("scores", {})
         for key, value in numbers.items():
             if not (key.endswith("_error") and key.removesuffix("_error") in numbers):
-                text = "none" if value is None else f"{value:.4g}"
+                text = "none" if value is None else plain_number(value)
                 error = numbers.get(f"{key}_error")
                 found[f"score: {name}.{key}"] = text if error is None else f"{text} ± {error:.1g}"
     return found
