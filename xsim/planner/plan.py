@@ -25,7 +25,6 @@ from xsim.planner.line_limits import expected_limits
 from xsim.specimen.population import Population
 from xsim.specimen.specimen import Specimen
 
-
 #: the verdict on a particle that no light makes visible
 HIDDEN = "does not show"
 
