@@ -80,16 +80,24 @@ def _onset(element: str, edge: str, energy: float) -> tuple[float, float]:
 
     Near an edge its shell absorbs all that exceeds the smooth f2 extrapolated from before it, the other shells the
     rest: the tabulated edge is a ramp as wide as its level, and the partial cross sections of L shells rise over some
-    ten electron volts above it. Tapers off from 100 to 350 eV above the edge; zero where another edge lies near.
+    ten electron volts above it. Tapers off from 100 to 350 eV above the edge; zero where another edge lies near,
+    where the table begins too late for a smooth curve before it, or where its rise is not half to twice what the
+    partial cross sections give the shell (L1 of light elements, whose rise the tables do not hold).
     """
     record = elements.element(element)
     middle = record.edges[edge]
     low, high = middle + BEFORE[0], middle + TAPER[1]
-    if not middle + BEFORE[1] < energy < high or any(low < e < high for n, e in record.edges.items() if n != edge):
+    if low < elements.LOWEST or not middle + BEFORE[1] < energy < high:
+        return 0.0, 0.0
+    if any(low < e < high for name, e in record.edges.items() if name != edge):
         return 0.0, 0.0
     before = middle + np.array(BEFORE)
     first, last = record.factors(before)[1]
     power = np.log(last / first) / np.log(before[1] / before[0])
+    above = middle + TAPER[0]
+    rise = 1 - last * (above / before[1]) ** power / float(record.factors(above)[1])
+    if not 0.5 < rise * _partial_sum(record, above) / max(_partial(record, edge, above), 1e-300) < 2:
+        return 0.0, 0.0
     smooth = float(last * (energy / before[1]) ** power)
     u = min(1.0, (high - energy) / (TAPER[1] - TAPER[0]))
     return u * u * (3 - 2 * u), max(float(record.factors(energy)[1]) - smooth, 0.0)
