@@ -20,7 +20,8 @@ sqrt(lambda h) wide in each slab, which a slab that turns the phase by p = |k dn
 behind regular lines as fine as the half period d (`wall_error`; of single slabs too, twice that where such lines turn
 the phase by 3), half of that for lines of differing widths, less by up to 10 times where walls lie farther apart; found
 by slabs of 1/10 the thickness and less behind gold, nickel, silica, silicon, protein and tungsten, 0.5 to 8 keV, p from
-0.1 to 2.9. The waves that walls hold reach angles of sqrt(2 |dn|). Reference: Jacobsen, X-ray Microscopy (doi 10.1017/9781139924542), ch. 3 and 4; Klein &
+0.1 to 2.9. The waves that walls hold reach angles of sqrt(2 |dn|). Reference: Jacobsen, X-ray Microscopy (doi
+10.1017/9781139924542), ch. 3 and 4; Klein &
 Cook, doi 10.1109/T-SU.1967.29423.
 """
 

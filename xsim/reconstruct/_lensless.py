@@ -93,5 +93,5 @@ class Lensless(Model):
 
 
 def _limit(frequency: Array, curve: Array, starts: int) -> dict[str, float]:
-    limit = transfer_limit(frequency, curve, starts)
-    return {} if limit is None else {"prtf_half_period [m]": 0.5 / limit}
+    """Half period down to which the starts agree; that of the detector's edge where they agree all the way."""
+    return {"prtf_half_period [m]": 0.5 / (transfer_limit(frequency, curve, starts) or float(frequency[-1]))}
