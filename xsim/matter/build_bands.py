@@ -1,10 +1,10 @@
 """How far the published tables lie from ours: the uncertainty bands of f1 and f2, for the script that builds the table.
 
 Compared are CXRO/Henke, xraylib's photoelectric cross sections and Chantler (NIST FFAST), each at the energies where
-it is published, and between those away from edges (near an edge an interpolated table says nothing). A band is an
-envelope: at every energy at least the largest deviation found in the cell around it. Cells are 2 % wide, and finer
-around edges. Left out is what is within the width of the edge itself, or 3 eV, or 0.05 %: there position and shape of
-the edge decide, and those of a free atom differ from every solid's.
+it is published and between those; only f1 of CXRO is not interpolated within 2 % of edges, where its points are too
+coarse for the cusp. A band is an envelope: at every energy at least the largest deviation found in the cell around it.
+Cells are 2 % wide, and finer around edges. There position, width and onset of the edge differ from table to table, and
+the band tells that: tens of percent of f2 within 0.2 % of an edge. Fine structure of solids is not in it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from xsim.matter.build_sources import XRAYLIB, chantler, cxro, cxro_f1, edges_of, widths_of, xraylib_f2
+from xsim.matter.build_sources import XRAYLIB, chantler, cxro, cxro_f1, edges_of, xraylib_f2
 
 FloatArray = NDArray[np.float64]
 Points = tuple[FloatArray, FloatArray]
@@ -37,20 +37,18 @@ def bands(
     import xraylib
 
     symbol = xraylib.AtomicNumberToSymbol(z)
-    table = edges_of(symbol)
-    edges, widths = np.array(list(table.values()), np.float64), widths_of(z, table)
+    edges = np.array(list(edges_of(symbol).values()), np.float64)
     ends = np.concatenate((np.geomspace(*RANGE, 430), np.outer(edges, 1 + AROUND).ravel()))
     ends = np.unique(ends[(ends >= RANGE[0]) & (ends <= RANGE[1])])
     ends = ends[np.concatenate(([True], np.diff(ends) > 2e-4 * ends[1:]))]
     between = np.exp(np.log(ends[:-1, None]) + np.diff(np.log(ends))[:, None] * (np.arange(8) + 0.5) / 8).ravel()
-    between = between[~_close(between, edges, 0.02 * edges)]
     energy, c1, c2 = chantler(symbol)
-    tables1 = [cxro_f1(symbol), (energy, c1)]
+    clear = between[~_close(between, edges, 0.02 * edges)]
+    tables1 = [(cxro_f1(symbol), clear), ((energy, c1), between)]
     tables2 = [cxro(symbol), (energy, c2)]
     inside = between[between > XRAYLIB[0]]
-    first = [_all(known, between, log=False) for known in tables1]
+    first = [_all(known, places, log=False) for known, places in tables1]
     second = [*(_all(known, between, log=True) for known in tables2), (inside, xraylib_f2(z, inside))]
-    blurred = np.maximum(np.maximum(3.0, 5e-4 * edges), widths)
     differences: tuple[list[Points], list[Points]] = ([], [])
     for points, values in first:
         differences[0].append((points, np.abs(values - np.interp(points, nodes, f1))))
@@ -59,8 +57,7 @@ def bands(
     found = []
     for many, floor in zip(differences, FLOORS, strict=True):
         points, values = (np.concatenate(columns) for columns in zip(*many, strict=True))
-        good = ~_close(points, edges, blurred)
-        found.append(envelope(ends, points[good], values[good]) + floor)
+        found.append(envelope(ends, points, values) + floor)
     return ends, found[0], found[1]
 
 

@@ -1,10 +1,11 @@
 """Builds the packaged element table: `python -m xsim.matter.build_tables [-o FILE]`.
 
 Per element Z = 1..92, 30 eV - 150 keV: f2 (photoabsorption) from the CXRO/Henke tables below 2 keV, blended in
-log E over 2-5 keV into the photoelectric cross sections of xraylib; both sources are first aligned to one table of
-edges (that of xraydb, Elam 2002), at which the jump is a ramp as wide as the level. f1 is the exact Kramers-Kronig
-transform of that f2. The total attenuation adds the Rayleigh and Compton cross sections of xraylib. The bands
-envelop what CXRO, xraylib and Chantler (NIST FFAST) say instead (`xsim.matter.build_bands`).
+log E over 2-5 keV into the photoelectric cross sections of xraylib, where two other tables outvote these into the
+median of the three (`xsim.matter.build_consensus`); both sources are first aligned to one table of edges (that of
+xraydb, Elam 2002), at which the jump is a ramp as wide as the level. f1 is the exact Kramers-Kronig transform of
+that f2. The total attenuation adds the Rayleigh and Compton cross sections of xraylib. The bands envelop what CXRO,
+xraylib and Chantler (NIST FFAST) say instead (`xsim.matter.build_bands`).
 Needs the packages periodictable and xraydb (extra `test`) at build time only.
 References: CXRO doi 10.1006/adnd.1993.1013; xraylib doi 10.1016/j.sab.2011.09.011; Elam et al. doi
 10.1016/S0969-806X(01)00227-4; Chantler doi 10.1063/1.555974.
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.matter.build_bands import bands
+from xsim.matter.build_consensus import settled
 from xsim.matter.build_sources import (
     Source,
     cxro_source,
@@ -32,7 +34,7 @@ from xsim.matter.kramers_kronig import relativistic_charge, transform
 
 FloatArray = NDArray[np.float64]
 
-VERSION = "2"
+VERSION = "3"
 #: stored nodes reach a little further, so that interpolation at the ends is ordinary
 STORED = (29.0, 152e3)
 BLEND = (2000.0, 5000.0)
@@ -72,7 +74,8 @@ def absorption(z: int) -> Absorption:
     symbol = xraylib.AtomicNumberToSymbol(z)
     table = edges_of(symbol)
     edges = np.array(list(table.values()), np.float64)
-    return Absorption(edges, widths_of(z, table), cxro_source(symbol, edges), xraylib_source(z, edges))
+    high = settled(z, symbol, edges, xraylib_source(z, edges))
+    return Absorption(edges, widths_of(z, table), cxro_source(symbol, edges), high)
 
 
 def kk_nodes(f2: Absorption) -> FloatArray:
