@@ -47,7 +47,7 @@ def measured(case: str) -> Measurement:
         energy=energy, flux="3e9 1/s", exposure_time="1 s", field=("300 nm", "200 nm"), step="100 nm",
         detector=detector, slabs=4,
     )  # fmt: skip
-    # of many draws the pulls of the areas average to zero (six draws of Au L: -0.3 +- 0.4); one in twenty lies beyond two
+    # the areas of many draws are true on average (six of Au L: -0.3 +- 0.4 sigma); one in twenty lies beyond two
     return simulate(Specimen.from_table(extent), instrument, seed=12, name="xrf")
 
 

@@ -20,7 +20,8 @@ from xsim.matter.uncertainty import element_bands
 FINE_STRUCTURE = (10.0, 60.0)
 SOURCE = (
     "f2: CXRO/Henke (doi 10.1006/adnd.1993.1013) below 2 keV, xraylib (doi 10.1016/j.sab.2011.09.011) above 5 keV "
-    "(the median with Kissel's and Chantler's), blended between; f1: exact Kramers-Kronig transform of f2; mu_total: plus Rayleigh and Compton of xraylib"
+    "(the median with Kissel's and Chantler's), blended between; f1: exact Kramers-Kronig "
+    "transform of f2; mu_total: plus Rayleigh and Compton of xraylib"
 )
 
 
