@@ -71,6 +71,7 @@ def as_float(value: Quantity, unit: str, *, field: str = "") -> float:
 _EXTREMES = {
     "m": (1e-18, 1e9), "eV": (1e-9, 1e12), "rad": (1e-12, 1e6), "s": (1e-24, 1e12), "m/s": (1e-24, 3e8),
     "1/s": (1e-30, 1e40), "1/m^2": (1e-12, 1e50), "kg/m^3": (1e-12, 1e8), "m^2": (1e-36, 1e18), "K": (1e-9, 1e9),
+    "J": (1e-18, 1e3), "Pa": (1e-12, 1e9),
 }  # fmt: skip
 
 #: the number that a quantity begins with
@@ -113,7 +114,7 @@ def _example(unit: str) -> str:
     examples = {
         "m": "12.2 nm", "eV": "8 keV", "rad": "3 mrad", "s": "10 ms", "kg/m^3": "19.3 g/cm^3", "1/m^2": "1e6 1/um^2",
         "1/s": "1e9 1/s", "K": "300 K", "W/m^2": "1e12 W/cm^2", "m^2": "1 um^2", "sr": "0.1 sr",
-        "m/s": "2 nm/min",
+        "m/s": "2 nm/min", "J": "2 mJ", "Pa": "100 mbar",
     }  # fmt: skip
     return examples.get(unit, f"1 {unit}")
 
@@ -187,3 +188,5 @@ Fluence = Annotated[float, Unit("1/m^2", gt=0)]
 Density = Annotated[float, Unit("kg/m^3", gt=0)]
 SolidAngle = Annotated[float, Unit("sr", gt=0)]
 Temperature = Annotated[float, Unit("K", gt=0)]
+PulseEnergy = Annotated[float, Unit("J", gt=0)]
+NonNegativePressure = Annotated[float, Unit("Pa", ge=0)]

@@ -30,7 +30,9 @@ from xsim.errors import SamplingWarning, ValidityWarning
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
 from xsim.instruments._imaging import ImagingDetector
 from xsim.instruments._ladder import born_note, warn_beyond_born
+from xsim.instruments._shot_light import check_light, light_geometry, light_of, shot_truth, warn_if_wide
 from xsim.model import Model
+from xsim.sources.pulse import Pulse
 from xsim.specimen import rotations
 from xsim.specimen.specimen import Specimen
 from xsim.streams import StreamKey, generator
@@ -49,7 +51,7 @@ class SingleParticle(Model):
 
     flux x exposure_time = photons per shot within the focus of diameter `focus` [m] (exposure_time is one over the
     repetition rate). `shots`: number of frames. `beam_stop`: diameter [m] at the detector. `orientation` "random", or
-    "fixed" for the specimen as it stands.
+    "fixed" for the specimen as it stands. `pulse`: X-ray laser pulses (xsim.sources.pulse) instead of flux and focus.
     """
 
     kind: Literal["single_particle"] = "single_particle"
@@ -64,6 +66,7 @@ class SingleParticle(Model):
     beam_stop: NonNegativeLength = 1e-3
     detector: ImagingDetector = None
     polarisation: float = 1.0
+    pulse: Pulse | None = None
 
     def model_post_init(self, context: Any) -> None:
         """Give the default detector, a coarse photon counter."""
@@ -72,6 +75,7 @@ class SingleParticle(Model):
 
             counter = lookup("detectors", "photon_counter").model_validate({"shape": (64, 64), "pixel": "600 um"})
             object.__setattr__(self, "detector", counter)
+        check_light(self)
 
     def frames(self) -> FrameTable:
         """One frame per shot."""
@@ -91,12 +95,15 @@ class SingleParticle(Model):
         prepared = PreparedSingleParticle(self, specimen, self.orientations())
         prepared.warn_if_undersampled()
         prepared.warn_beyond_linear()
+        warn_if_wide(self, particle_radius(specimen))
         warn_beyond_born(specimen.populations, self.energy, "raise the energy or use smaller particles")
         return prepared
 
     @property
     def fluence(self) -> float:
-        """Photons per area in the focus for one shot [1/m^2]."""
+        """Photons per area in (the middle of) the focus for one (mean) shot [1/m^2]."""
+        if self.pulse is not None:
+            return self.pulse.peak_fluence(self.energy)
         return float(self.flux * self.exposure_time / (np.pi * self.focus**2 / 4))
 
     def geometry(self) -> dict[str, Any]:
@@ -108,7 +115,7 @@ class SingleParticle(Model):
             "beam_center_x [pixel]": float(nx // 2),
             "beam_center_y [pixel]": float(ny // 2),
             "beam_stop_diameter [m]": self.beam_stop,
-            "focus_diameter [m]": self.focus,
+            **light_geometry(self),
             "fluence [1/m^2]": self.fluence,
             "energy [eV]": self.energy,
             "polarisation": self.polarisation,
@@ -134,16 +141,23 @@ class PreparedSingleParticle:
         shape, pixel = tuple(one.detector.shape), one.detector.pixel
         expected = np.empty((len(frames), 1, *shape))
         turns = rotations.from_quaternion(self.orientations[frames["shot"]])
-        fluence = one.fluence / one.exposure_time * frames["time"]
-        open_area = self._open()
-        for i, energy in enumerate(frames["energy"].tolist()):
-            q, solid_angle = scattering_vectors(shape, pixel, one.distance, energy)
+        open_area, incident, energies = self._open(), np.empty(len(frames)), np.empty(len(frames))
+        for i in range(len(frames)):
+            light = light_of(one, frames, i)
             turned = self.specimen.rotated(turns[i])
-            amplitude = turned.amplitude(q, energy)
-            weight = fluence[i] * solid_angle * polarisation(q, energy, one.polarisation) * open_area
-            expected[i, 0] = (amplitude.real**2 + amplitude.imag**2) * weight * _passed(turned, energy)
-        incident = one.flux * frames["time"]
-        return Exposure(expected, frames["energy"][:, None], self._axes(), frames, incident)
+            picture = np.zeros(shape)
+            for energy, share in zip(light.energies.tolist(), light.weights.tolist(), strict=True):
+                q, solid_angle = scattering_vectors(shape, pixel, one.distance, energy)
+                polarised = polarisation(q, energy, one.polarisation)
+                amplitude = turned.amplitude(q, energy)
+                light_here = share * light.fluence * solid_angle * polarised * _passed(turned, energy)
+                picture += (amplitude.real**2 + amplitude.imag**2) * light_here
+                if one.pulse is not None:
+                    size = np.sqrt((q**2).sum(axis=-1))
+                    picture += share * light.photons * solid_angle * one.pulse.background(size, energy, polarised)
+            expected[i, 0] = picture * open_area
+            incident[i], energies[i] = light.photons, float(np.sum(light.energies * light.weights))
+        return Exposure(expected, energies[:, None], self._axes(), frames, incident)
 
     def _open(self) -> FloatArray:
         y, x = (axis.values for axis in self._axes())
@@ -165,7 +179,8 @@ class PreparedSingleParticle:
     def truth(self) -> dict[str, Truth]:
         """The orientation of the particle in each shot."""
         shots = Axis("shot", np.arange(len(self.orientations)))
-        return {"orientation": Truth(self.orientations, (shots, Axis("quaternion", np.array(["w", "x", "y", "z"]))))}
+        quaternion = Axis("quaternion", np.array(["w", "x", "y", "z"]))
+        return {"orientation": Truth(self.orientations, (shots, quaternion)), **shot_truth(self.instrument)}
 
     def measured(self) -> dict[str, str]:
         """Single scattering, and how near its limit."""
