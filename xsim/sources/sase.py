@@ -19,7 +19,7 @@ Phys. 12, 035010 (2010), doi 10.1088/1367-2630/12/3/035010; Pfeifer et al., Opt.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,7 +136,7 @@ def mode_number(rms: float, duration: float, profile: Profile) -> float:
     return float(1 / inverse)
 
 
-def _spiky(rms: float, duration: float, profile: Profile, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+def _spiky(rms: float, duration: float, profile: Profile, rng: Any) -> tuple[FloatArray, FloatArray]:
     """Photon energies about the centre [eV] and the energy in each over the mean pulse energy."""
     length = _WINDOW * duration * (1.0 if profile == "flat" else 2.0)
     # a pulse shorter than the coherence time broadens the spectrum
