@@ -4,9 +4,9 @@
 
 F is the fluence in the focus [photons/m^2] for one shot, f the Born amplitude of the specimen [m] (shapes against their
 host, or atoms in vacuum), R the orientation of the shot, uniform over all rotations, P the polarisation factor, dOmega
-the pixel's solid angle, T what comes through the layers around it. Every shot meets a new particle, so the dose is that
-of one shot; damage during the pulse is not modelled here: fluences at which an atom absorbs more than one photon in ten
-are flagged.
+the pixel's solid angle, T what comes through the layers around it (a jet, ice), which stay as they are. Every shot
+meets a new particle, so the dose is that of one shot; damage during the pulse is not modelled here: fluences at which
+an atom absorbs more than one photon in ten are flagged.
 Valid in the Born limit: the phase shift across the particle must stay well below 1 (a warning names it).
 
 The orientations (quaternions w, x, y, z) follow from `orientation_seed` alone and are kept with the truth.
@@ -18,7 +18,7 @@ doi 10.1103/PhysRevE.80.026705.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -30,11 +30,13 @@ from xsim.errors import SamplingWarning, ValidityWarning
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
 from xsim.instruments._imaging import ImagingDetector
 from xsim.instruments._ladder import born_note, warn_beyond_born
+from xsim.instruments._recent import Recent
 from xsim.instruments._shot_light import check_light, light_geometry, light_of, shot_truth, warn_if_wide
 from xsim.model import Model
 from xsim.sources.pulse import Pulse
 from xsim.specimen import rotations
 from xsim.specimen.specimen import Specimen
+from xsim.specimen.turning import Turning, Way, reach, turning
 from xsim.streams import StreamKey, generator
 from xsim.units import Energy, NonNegativeLength, PositiveLength, Rate, Time
 from xsim.waves.far_field import polarisation, scattering_vectors
@@ -44,6 +46,8 @@ FloatArray = NDArray[np.float64]
 
 #: photons absorbed per atom beyond which the undamaged particle is no longer a fair model
 MAX_ABSORBED_PER_ATOM = 0.1
+#: relative width in photon energy within which one lattice of amplitudes serves all (f' and f'' of its middle)
+BAND = 5e-3
 
 
 class SingleParticle(Model):
@@ -52,6 +56,8 @@ class SingleParticle(Model):
     flux x exposure_time = photons per shot within the focus of diameter `focus` [m] (exposure_time is one over the
     repetition rate). `shots`: number of frames. `beam_stop`: diameter [m] at the detector. `orientation` "random", or
     "fixed" for the specimen as it stands. `pulse`: X-ray laser pulses (xsim.sources.pulse) instead of flux and focus.
+    `amplitude`: "exact" at every orientation, from a "lattice" in q, or "auto", the cheaper one that keeps the relative
+    `tolerance` (see xsim.specimen.turning; the error found is told).
     """
 
     kind: Literal["single_particle"] = "single_particle"
@@ -67,6 +73,8 @@ class SingleParticle(Model):
     detector: ImagingDetector = None
     polarisation: float = 1.0
     pulse: Pulse | None = None
+    amplitude: Way = "auto"
+    tolerance: Annotated[float, Field(gt=1e-8, lt=1)] = 1e-3
 
     def model_post_init(self, context: Any) -> None:
         """Give the default detector, a coarse photon counter."""
@@ -92,12 +100,19 @@ class SingleParticle(Model):
 
     def prepare(self, specimen: Specimen) -> PreparedSingleParticle:
         """Check the particle's size against the sampling of its speckles; warns with the numbers."""
-        prepared = PreparedSingleParticle(self, specimen, self.orientations())
+        prepared = PreparedSingleParticle(self, specimen, self.orientations(), self._turning(specimen, self.energy))
         prepared.warn_if_undersampled()
         prepared.warn_beyond_linear()
-        warn_if_wide(self, particle_radius(specimen))
+        warn_if_wide(self, reach(specimen))
         warn_beyond_born(specimen.populations, self.energy, "raise the energy or use smaller particles")
         return prepared
+
+    def _turning(self, specimen: Specimen, energy: float) -> Turning:
+        """The particle's amplitude at `energy` [eV], for every pixel and shot."""
+        q, _ = scattering_vectors(tuple(self.detector.shape), self.detector.pixel, self.distance, energy)
+        q_max = float(np.sqrt((q**2).sum(axis=-1).max())) * (1 + BAND)
+        vectors = float(q[..., 0].size) * self.shots * (1 if self.pulse is None else self.pulse.lines)
+        return turning(specimen, energy, q_max, vectors=vectors, tolerance=self.tolerance, way=self.amplitude)
 
     @property
     def fluence(self) -> float:
@@ -124,11 +139,13 @@ class SingleParticle(Model):
 
 @dataclass(frozen=True, eq=False)
 class PreparedSingleParticle:
-    """The instrument, the particle and its orientations (shots, 4); the amplitude is evaluated shot by shot."""
+    """The instrument, the particle, its orientations (shots, 4) and its amplitude at the instrument's energy."""
 
     instrument: SingleParticle
     specimen: Specimen
     orientations: FloatArray
+    body: Turning
+    others: Recent = field(default_factory=lambda: Recent(4))  #: lattices at other energies
 
     @property
     def frame_bytes(self) -> int:
@@ -144,13 +161,12 @@ class PreparedSingleParticle:
         open_area, incident, energies = self._open(), np.empty(len(frames)), np.empty(len(frames))
         for i in range(len(frames)):
             light = light_of(one, frames, i)
-            turned = self.specimen.rotated(turns[i])
             picture = np.zeros(shape)
             for energy, share in zip(light.energies.tolist(), light.weights.tolist(), strict=True):
                 q, solid_angle = scattering_vectors(shape, pixel, one.distance, energy)
                 polarised = polarisation(q, energy, one.polarisation)
-                amplitude = turned.amplitude(q, energy)
-                light_here = share * light.fluence * solid_angle * polarised * _passed(turned, energy)
+                amplitude = self._body(energy).amplitude(q, turns[i])
+                light_here = share * light.fluence * solid_angle * polarised * self._passed(energy)
                 picture += (amplitude.real**2 + amplitude.imag**2) * light_here
                 if one.pulse is not None:
                     size = np.sqrt((q**2).sum(axis=-1))
@@ -158,6 +174,25 @@ class PreparedSingleParticle:
             expected[i, 0] = picture * open_area
             incident[i], energies[i] = light.photons, float(np.sum(light.energies * light.weights))
         return Exposure(expected, energies[:, None], self._axes(), frames, incident)
+
+    def _body(self, energy: float) -> Turning:
+        """The amplitude at `energy` [eV]; one lattice serves photon energies within `BAND` of each other."""
+        if energy == self.body.energy:
+            return self.body
+        if self.body.lattice is None:
+            return replace(self.body, energy=energy)
+        number = round(float(np.log(energy / self.body.energy)) / BAND)
+        if number == 0:
+            return self.body
+        middle = self.body.energy * float(np.exp(number * BAND))
+        found: Turning = self.others.get(number, lambda: self.instrument._turning(self.specimen, middle))
+        return found
+
+    def _passed(self, energy: float) -> float:
+        """Share of the light that comes through the layers around the particle, which do not turn with it."""
+        layers = self.specimen.layers
+        pairs = zip(layers.materials, layers.thickness(Grid((1, 1), 1e-9), -np.inf, np.inf), strict=True)
+        return float(np.exp(-sum(float(m.optics(energy).mu_total) * float(t[0, 0]) for m, t in pairs)))
 
     def _open(self) -> FloatArray:
         y, x = (axis.values for axis in self._axes())
@@ -170,7 +205,7 @@ class PreparedSingleParticle:
 
     def illuminate(self, frames: FrameTable) -> list[Illumination]:
         """The fluence of one shot, for every shot meets a fresh particle."""
-        radius = max(particle_radius(self.specimen), 1e-9)
+        radius = max(reach(self.specimen), 1e-9)
         grid = Grid((64, 64), 2.2 * radius / 64)
         energies = list(dict.fromkeys(frames["energy"].tolist()))
         fluence = np.full(grid.shape, self.instrument.fluence)
@@ -183,13 +218,13 @@ class PreparedSingleParticle:
         return {"orientation": Truth(self.orientations, (shots, quaternion)), **shot_truth(self.instrument)}
 
     def measured(self) -> dict[str, str]:
-        """Single scattering, and how near its limit."""
-        return born_note(self.specimen.populations, self.instrument.energy)
+        """Single scattering and how near its limit; how amplitudes are found and how far from exact."""
+        return {**born_note(self.specimen.populations, self.instrument.energy), **self.body.note()}
 
     def warn_if_undersampled(self) -> None:
         """Warn with the number where speckles are narrower than two pixels."""
         one = self.instrument
-        diameter = 2 * particle_radius(self.specimen)
+        diameter = 2 * reach(self.specimen)
         if diameter <= 0:
             return
         ratio = wavelength(one.energy) * one.distance / (one.detector.pixel * diameter)
@@ -215,18 +250,3 @@ class PreparedSingleParticle:
                 ValidityWarning,
                 stacklevel=3,
             )
-
-
-def _passed(specimen: Specimen, energy: float) -> float:
-    """Share of the light that comes through the layers around the particle (1 without layers)."""
-    point = Grid((1, 1), 1e-9)
-    layers = specimen.layers
-    parts = layers.thickness(point, -np.inf, np.inf)
-    depth = (float(m.optics(energy).mu_total) * float(t[0, 0]) for m, t in zip(layers.materials, parts, strict=True))
-    return float(np.exp(-sum(depth)))
-
-
-def particle_radius(specimen: Specimen) -> float:
-    """Radius [m] about the origin that holds every particle."""
-    reach = [np.linalg.norm(p.poses.positions, axis=1) + p.radii for p in specimen.populations if len(p)]
-    return float(max((r.max() for r in reach), default=0.0))

@@ -27,6 +27,7 @@ from xsim.constants import N_A, R_E
 from xsim.errors import FileError, UnknownNameError, ValidityWarning
 from xsim.matter import elements
 from xsim.registry import unknown
+from xsim.specimen.lattice import Scatterers
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -106,15 +107,23 @@ class AtomicStructure:
                 stacklevel=2,
             )
         total = np.zeros(len(flat), np.complex128)
+        for where, weight, factor in self.scatterers(energy, b=b):
+            total += factor(square) * phase_sum(flat, where, weight, method)
+        return total.reshape(q.shape[:-1])
+
+    def scatterers(self, energy: float, *, b: bool = False) -> list[Scatterers]:
+        """The atoms of each element: positions [m], occupancies, and the amplitude [m] of one for |q|^2 [rad^2/m^2]."""
+        found: list[Scatterers] = []
         for symbol in np.unique(self.symbols).tolist():
             mine = self.symbols == symbol
-            where, weight = self.positions[mine], self.occupancy[mine]
-            phases = phase_sum(flat, where, weight, method)
-            factor = atomic_factor(symbol, square, energy)
-            if b:
-                factor = factor * np.exp(-np.average(self.b[mine], weights=weight) * square / (16 * np.pi**2))
-            total += factor * phases
-        return np.asarray(-R_E * total, np.complex128).reshape(q.shape[:-1])
+            damping = float(np.average(self.b[mine], weights=self.occupancy[mine])) if b else 0.0
+
+            def factor(square: FloatArray, symbol: str = symbol, damping: float = damping) -> ComplexArray:
+                one = -R_E * atomic_factor(symbol, square, energy)
+                return one if damping == 0 else one * np.exp(-damping * np.asarray(square) / (16 * np.pi**2))
+
+            found.append((self.positions[mine], self.occupancy[mine], factor))
+        return found
 
 
 def atomic_factor(symbol: str, q_square: FloatArray, energy: float) -> ComplexArray:

@@ -18,6 +18,7 @@ from pydantic import field_validator, model_validator
 
 from xsim.model import Model
 from xsim.specimen.atoms import AtomicStructure, Selection
+from xsim.specimen.lattice import Scatterers
 from xsim.specimen.shape import FloatArray, Poses
 from xsim.specimen.shapes._sampling import ball_amplitude, lengths, random_directions
 from xsim.specimen.shapes._volume import find_file
@@ -74,6 +75,22 @@ class Atoms(Model):
     def amplitude(self, q: FloatArray, energy: float) -> NDArray[np.complex128]:
         """Scattering amplitude in vacuum [m] for q (..., 3) [rad/m] in the shape's frame, `energy` [eV]."""
         return self.structure.amplitude(q, energy, b=self.b_factors)
+
+    def scatterers(self, energy: float, host: complex = 0.0) -> list[Scatterers]:
+        """Its points that scatter alike at `energy` [eV]; host: amplitude per volume [1/m^2] of what it displaces."""
+        found = self.structure.scatterers(energy, b=self.b_factors)
+        if host == 0:
+            return found
+        balls = self.balls
+        for radius in np.unique(balls.radii).tolist():
+            where = balls.positions[balls.radii == radius]
+            volume = -host * 4 / 3 * np.pi * radius**3
+
+            def factor(square: FloatArray, radius: float = radius, volume: complex = volume) -> Any:
+                return volume * ball_amplitude(np.sqrt(square) * radius)
+
+            found.append((where, np.ones(len(where)), factor))
+        return found
 
     def add_thickness(self, out: FloatArray, poses: Poses, grid: Grid, z0: float, z1: float) -> None:
         """Add the exact pixel-averaged length [m] within z0..z1 [m] of every atom's ball to `out` (ny, nx)."""
