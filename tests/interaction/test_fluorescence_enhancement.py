@@ -37,7 +37,7 @@ def enhanced(table, kev, out):
         layers, voxels.materials, cone.direction, [1e3 * kev, *(g.energy for g in found if g.energy > 1e3)]
     )
     beam = incoming(voxels, 1e3 * kev)
-    more = answer.added(answer.weights(found, 1e3 * kev), 1e3 * kev, voxels, Grid((1, 1), 20e-6), beam)
+    more = answer.added(answer.weights(found, 1e3 * kev), 1e3 * kev, voxels, (np.zeros((1, 1)),) * 2, beam)
     lines = [group for group in found if group.element]
     primary = [escape(voxels, beam, group.energy, group.made)[0, 0] for group in lines]
     return {g.label: (4 * np.pi * p, m[0, 0] / p) for g, p, m in zip(lines, primary, more, strict=True)}
@@ -158,7 +158,7 @@ def test_a_tilted_layer_is_enhanced_as_the_flat_one_seen_at_the_same_angles():
     answer = enhancement_of(tilted, voxels.materials, d, [g.energy for g in found if g.energy > 1e3])
     beam = incoming(voxels, 15e3)
     j = next(i for i, g in enumerate(found) if g.label == "S KL3")  # lines come before scatter
-    more = answer.added(answer.weights(found, 15e3), 15e3, voxels, grid, beam)[j, 0, 2]
+    more = answer.added(answer.weights(found, 15e3), 15e3, voxels, (grid.y[:, None], grid.x), beam)[j, 0, 2]
     ratio = more / escape(voxels, beam, found[j].energy, found[j].made)[0, 2]
     xrf = fisx.XRF()
     xrf.setBeam([15.0])

@@ -24,32 +24,25 @@ from xsim.instruments._spot import value_at
 from xsim.instruments._standards import as_geometry, mean_density, standards, survived
 from xsim.interaction.emission import Cone, Group, groups
 from xsim.interaction.enhancement import Enhancement, enhancement_of
-from xsim.interaction.fluorescence import escapes, incoming
 from xsim.matter import elements
 from xsim.matter.material import Material
 from xsim.specimen.specimen import Specimen
-from xsim.waves.grid import Grid
+from xsim.threads import spans
 
 FloatArray = NDArray[np.float64]
 
+#: columns times groups whose light is worked out at a time
+LIGHT = 2**24
 #: share of third-order light above which a warning is due
 THIRD = 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class Emitted:
-    """The light of one energy: groups, and for each part of the spot a grid with the map of every group on it."""
+    """The light of one energy: photons (points, groups) of every group per photon in the focus."""
 
     groups: list[Group]
-    maps: dict[Grid, list[FloatArray]]
-
-    def at(self, y: FloatArray, x: FloatArray) -> FloatArray:
-        """Photons (points, groups) per photon in the focus with the spot at y, x (points,) [m]."""
-        found = np.zeros((len(y), len(self.groups)))
-        for grid, maps in self.maps.items():
-            for column, values in enumerate(maps):
-                found[:, column] += value_at(grid, values, y, x)
-        return found
+    photons: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,40 +77,37 @@ class FluorescencePrepared:
         """Expected photons (points, lines) that enter the detector's solid angle."""
         y, x = (np.asarray(frames[name], np.float64) for name in ("y", "x"))
         photons = self._photons(frames)
-        lit = [(energy, chosen, self._emitted(energy)) for energy, chosen in by_energy(frames)]
-        known = self._known(frames)
+        lit = [(energy, chosen, self._seen(energy, y[chosen], x[chosen])) for energy, chosen in by_energy(frames)]
+        known = _ordered([group for _, _, found in lit for group in found.groups])
         column_of = {label: column for column, label in enumerate(known)}
         expected = np.zeros((len(frames), len(known)))
         group_energy = np.tile([group.energy for group in known.values()], (len(frames), 1))
         incident = photons.copy()
         for energy, chosen, found in lit:
             columns = np.array([column_of[group.label] for group in found.groups], np.int64)
-            expected[np.ix_(chosen, columns)] = photons[chosen, None] * found.at(y[chosen], x[chosen])
+            expected[np.ix_(chosen, columns)] = photons[chosen, None] * found.photons
             group_energy[np.ix_(chosen, columns)] = [group.energy for group in found.groups]
             incident[chosen] *= 1 + self.voxels.focus.unfocused_share(energy)
         return Exposure(expected, group_energy, (), frames, incident)
 
-    def _known(self, frames: FrameTable) -> dict[str, Group]:
-        return _ordered([group for energy, _ in by_energy(frames) for group in self._emitted(energy).groups])
-
     def labels(self, frames: FrameTable) -> list[str]:
         """Names of the groups of an exposure of these frames."""
-        return list(self._known(frames))
+        return list(_ordered([group for energy, _ in by_energy(frames) for group in self._groups(energy)]))
 
     def measured(self) -> dict[str, Any]:
         """How light is followed, along straight rays; the spot on the plane z = 0; thin films measured beside."""
         lit, energy = self.voxels, self.instrument.energy
         spots = len(lit.heights())
         focus = "one spot" if spots == 1 else f"{spots} spots along the depth"
-        voxels = lit.voxels(lit.layout.near)
+        columns = lit.voxels(lit.layout.near)
         films = standards((s for m in self.specimen.materials for s in m.number_densities), energy,
                           self.instrument.detector)  # fmt: skip
         return {
             "interaction_model": f"straight rays through {lit.slabs} slabs, {focus}, no diffraction",
             **lit.spot_numbers(energy),
-            "specimen_area_density [kg/m^2]": mean_density(voxels),
+            "specimen_area_density [kg/m^2]": mean_density(columns),
             **as_geometry(films),
-            **survived(films, energy, voxels),
+            **survived(films, energy, columns, lit.layout.near),
         }
 
     def illuminate(self, frames: FrameTable) -> list[Illumination]:
@@ -158,27 +148,47 @@ class FluorescencePrepared:
         return found
 
     def _emitted(self, energy: float) -> Emitted:
-        found: Emitted = self._recent.get(energy, lambda: self._mixed(energy))
+        """At all points of the raster, row by row."""
+
+        def make() -> Emitted:
+            points = raster_grid(self.instrument.field, self.instrument.step)
+            y, x = np.meshgrid(points.y, points.x, indexing="ij")
+            return self._mixed(energy, np.asarray(y.ravel(), np.float64), np.asarray(x.ravel(), np.float64))
+
+        found: Emitted = self._recent.get(energy, make)
         return found
 
-    def _mixed(self, energy: float) -> Emitted:
-        """What all lines of the beam make together; scatter of harmonics is a group of its own."""
-        known: dict[str, Group] = {}
-        maps: dict[Grid, dict[str, FloatArray]] = {}
+    def _seen(self, energy: float, y: FloatArray, x: FloatArray) -> Emitted:
+        """With the spot at y, x (points,) [m]: points of the raster are looked up, others worked out."""
+        points = raster_grid(self.instrument.field, self.instrument.step)
+        rows, columns = (y - points.y[0]) / points.pixel, (x - points.x[0]) / points.pixel
+        row, column = np.rint(rows).astype(np.int64), np.rint(columns).astype(np.int64)
+        inside = (row >= 0) & (row < points.shape[0]) & (column >= 0) & (column < points.shape[1])
+        if not np.all(inside & (np.abs(rows - row) < 1e-6) & (np.abs(columns - column) < 1e-6)):
+            return self._mixed(energy, y, x)
+        whole = self._emitted(energy)
+        return Emitted(whole.groups, whole.photons[row * points.shape[1] + column])
+
+    def _groups(self, energy: float) -> list[Group]:
+        """Of all lines of the beam; scatter of harmonics is a group of its own."""
+        materials, known = self._materials(energy), dict[str, Group]()
         for line in beam_lines(self.instrument, energy):
-            made = self._convolved(energy, line.energy)
-            labels = [_of_order(group, line.order) for group in made.groups]
-            for label, group in zip(labels, made.groups, strict=True):
-                known.setdefault(label, replace(group, label=label))
-            for grid, images in made.maps.items():
-                here = maps.setdefault(grid, {})
-                for label, image in zip(labels, images, strict=True):
-                    here[label] = here[label] + line.share * image if label in here else line.share * image
-        every = {grid: [here.get(name, np.zeros(grid.shape)) for name in known] for grid, here in maps.items()}
-        return Emitted(list(known.values()), every)
+            for group in groups(materials, line.energy, self.cone):
+                known.setdefault(_of_order(group, line.order), replace(group, label=_of_order(group, line.order)))
+        return list(known.values())
+
+    def _mixed(self, energy: float, y: FloatArray, x: FloatArray) -> Emitted:
+        """What all lines of the beam make together with the spot at y, x (points,) [m]."""
+        known = self._groups(energy)
+        column_of = {group.label: column for column, group in enumerate(known)}
+        photons = np.zeros((len(y), len(known)))
+        for line in beam_lines(self.instrument, energy):
+            made = self._convolved(energy, line.energy, y, x)
+            photons[:, [column_of[_of_order(group, line.order)] for group in made.groups]] += line.share * made.photons
+        return Emitted(known, photons)
 
     def _materials(self, energy: float) -> tuple[Material, ...]:
-        return tuple(dict.fromkeys(m for _, voxels in self.voxels.lit(energy) for m in voxels.materials))
+        return tuple(dict.fromkeys(m for _, columns in self.voxels.lit(energy) for m in columns.voxels.materials))
 
     def _answer(self, materials: tuple[Material, ...]) -> Enhancement | None:
         """The layers' answer to light started in these materials, where `secondary` light is asked for."""
@@ -206,8 +216,8 @@ class FluorescencePrepared:
                 stacklevel=5,
             )
 
-    def _convolved(self, energy: float, light: float) -> Emitted:
-        """Photons of every group into the solid angle, per photon of `light` [eV] in the focus, at each pixel.
+    def _convolved(self, energy: float, light: float, y: FloatArray, x: FloatArray) -> Emitted:
+        """Photons of every group into the solid angle, per photon of `light` [eV] in the focus, at y, x (points,) [m].
 
         energy: that the optic is set for, which makes the spot.
         """
@@ -216,17 +226,21 @@ class FluorescencePrepared:
         found = groups(materials, light, self.cone)
         answer = self._answer(materials)
         weights = answer.weights(found, light) if answer else None
-        maps: dict[Grid, list[FloatArray]] = {}
-        for part, voxels in self.voxels.lit(energy):
-            mine = [materials.index(m) for m in voxels.materials]
-            beam = incoming(voxels, light)
-            left = list(escapes(voxels, beam, [g.energy for g in found], np.array([g.made[mine] for g in found])))
-            if answer is not None and weights is not None:
-                more = answer.added(weights, light, voxels, part.grid, beam)  # for the lines, which come first
-                left = [values + more[j] if j < len(more) else values for j, values in enumerate(left)]
-            here = [self.cone.solid_angle * values for values in part.gathered(left)]
-            maps[part.grid] = [a + b for a, b in zip(maps[part.grid], here, strict=True)] if part.grid in maps else here
-        return Emitted(found, maps)
+        photons = np.zeros((len(y), len(found)))
+        for part, columns in self.voxels.lit(energy):
+            size = columns.voxels.inside.shape[2] * columns.voxels.inside.shape[3]
+            for first, stop in spans(len(found), max(2, LIGHT // size // 2 * 2)):
+                some, mine = found[first:stop], [materials.index(m) for m in columns.voxels.materials]
+                made = np.array([group.made[mine] for group in some])
+                # lines come first
+                second = (answer, weights[first:stop]) if answer is not None and weights is not None else None
+                left = columns.light(part.grid, light, [group.energy for group in some], made, second)
+                # one transform serves two maps
+                for pair, end in spans(stop - first, 2):
+                    maps = part.gathered([columns.spread(values) for values in left[pair:end]])
+                    for j, values in enumerate(maps, start=first + pair):
+                        photons[:, j] += self.cone.solid_angle * value_at(part.grid, values, y, x)
+        return Emitted(found, photons)
 
 
 def _of_order(group: Group, order: int) -> str:

@@ -19,15 +19,15 @@ from xsim.instruments._maps import by_energy
 from xsim.instruments._points import raster_grid
 from xsim.instruments._recent import Recent
 from xsim.instruments._spot import Layout, Part
+from xsim.interaction.columns import Columns, columns_of
 from xsim.interaction.emission import Cone
-from xsim.interaction.fluorescence import Voxels, sample
 from xsim.specimen.specimen import Specimen
 from xsim.waves.grid import Grid
 
 FloatArray = NDArray[np.float64]
 
-#: the largest number of voxels
-MOST = 2**27
+#: the largest number of voxels that are kept, in columns that bodies fill or shade: each takes 8 bytes
+MOST = 2**26
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class LitVoxels:
     cuts: int | FloatArray
     depth: float
     ways: Ways
-    kept: dict[Grid, Voxels] = attribute(default_factory=dict)
+    kept: dict[Grid, Columns] = attribute(default_factory=dict)
     _others: Recent = attribute(default_factory=lambda: Recent(2))
     _spots: Recent = attribute(default_factory=lambda: Recent(8))
 
@@ -118,17 +118,17 @@ class LitVoxels:
         )
         return found
 
-    def lit(self, energy: float) -> list[tuple[Part, Voxels]]:
+    def lit(self, energy: float) -> list[tuple[Part, Columns]]:
         """Every part of the spot on every plane, with the slabs of voxels that lie on this plane."""
         found, numbers = [], self.heights()
         for number in numbers:
             for part in self.spot(energy, number):
-                voxels = self.voxels(part.grid)
-                middles = (voxels.edges[1:] + voxels.edges[:-1]) / 2
+                columns = self.voxels(part.grid)
+                middles = (columns.voxels.edges[1:] + columns.voxels.edges[:-1]) / 2
                 nearest = np.clip(np.rint(middles / self.depth).astype(int), numbers[0], numbers[-1])
                 on = np.flatnonzero(nearest == number)
-                if len(on) and len(voxels.materials):
-                    found.append((part, voxels.between(int(on[0]), int(on[-1]) + 1)))
+                if len(on) and len(columns.voxels.materials):
+                    found.append((part, columns.between(int(on[0]), int(on[-1]) + 1)))
         return found
 
     def illuminate(self, frames: FrameTable, photons: FloatArray) -> list[Illumination]:
@@ -155,22 +155,25 @@ class LitVoxels:
             "unfocused_share": self.focus.unfocused_share(energy),
         }
 
-    def voxels(self, grid: Grid) -> Voxels:
+    def voxels(self, grid: Grid) -> Columns:
         """The specimen on `grid`."""
         if grid in self.kept:
             return self.kept[grid]
-        count = self.slabs * grid.shape[0] * grid.shape[1] * max(1, len(self.specimen.materials))
-        if count > MOST:
-            materials = len(self.specimen.materials)
-            raise SamplingError(
-                "the map needs too many voxels",
-                field="field",
-                value=f"{self.slabs} slabs x {grid.shape[0]} x {grid.shape[1]} x {materials} materials",
-                allowed=f"<= {MOST}",
-                cure="scan a smaller field, or set fewer slabs",
-            )
-        made: Voxels = self._others.get(grid, lambda: sample(self.specimen, grid, self.cuts, self.direction))
+        made: Columns = self._others.get(grid, lambda: self._sampled(grid))
         return made
+
+    def _sampled(self, grid: Grid) -> Columns:
+        found = columns_of(self.specimen, grid, self.cuts, self.direction, MOST)
+        if isinstance(found, Columns):
+            return found
+        raise SamplingError(
+            "the map needs too many voxels",
+            field="field",
+            value=f"about {found}: {self.slabs} slabs x {len(self.specimen.materials)} materials in each of the "
+            f"{grid.shape[0]} x {grid.shape[1]} columns that bodies fill or shade",
+            allowed=f"<= {MOST}",
+            cure="scan a smaller field, or set fewer slabs",
+        )
 
 
 def cone_of(instrument: Any) -> Cone:

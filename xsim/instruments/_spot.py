@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import zip_longest
 
 import numpy as np
@@ -87,7 +88,7 @@ class Part:
         uneven = [k for k, values in enumerate(maps) if float(values.max()) > base[k]]
         if not uneven or share == 0:
             return found
-        transfer = np.conj(self._transfer())
+        transfer = np.conj(self._transfer)
         for first, second in zip_longest(uneven[::2], uneven[1::2]):
             # the spot is real, so one transform serves two maps
             wave = (maps[first] - base[first]).astype(np.complex128)
@@ -101,8 +102,9 @@ class Part:
 
     def spread(self, landed: FloatArray) -> FloatArray:
         """Photons (ny, nx) per pixel of spots whose middles landed so often on each pixel."""
-        return np.maximum(ifft2(fft2(landed.astype(np.complex128)) * self._transfer(), overwrite=True).real, 0)
+        return np.maximum(ifft2(fft2(landed.astype(np.complex128)) * self._transfer, overwrite=True).real, 0)
 
+    @cached_property
     def _transfer(self) -> NDArray[np.complex128]:
         ny, nx = self.kernel.shape
         whole = np.zeros(self.grid.shape, np.complex128)

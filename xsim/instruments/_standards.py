@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from xsim.constants import N_A
-from xsim.interaction.fluorescence import Voxels, escape, incoming
+from xsim.interaction.columns import Columns
 from xsim.matter import elements
 from xsim.matter.lines import Line, fluorescence_lines
 from xsim.metrics.line_limits import END, Standard
+from xsim.waves.grid import Grid
 
 #: lines are looked for between this energy [eV] and this share of the beam's
 SOFTEST, BELOW_BEAM = 1e3, 0.93
@@ -61,21 +62,21 @@ def as_geometry(found: list[Standard]) -> dict[str, Any]:
     }
 
 
-def survived(found: list[Standard], energy: float, voxels: Voxels) -> dict[str, Any]:
+def survived(found: list[Standard], energy: float, columns: Columns, grid: Grid) -> dict[str, Any]:
     """Share of each line's light that neither the beam's own attenuation nor absorption on the way out takes away."""
+    voxels = columns.voxels
     if not found or not len(voxels.materials):
         return {}
-    beam, shares = incoming(voxels, energy), []
-    metres = voxels.inside.sum(axis=(1, 2, 3))
-    for one in found:
-        symbol = one.line.split("_")[0]
-        made = np.array([m.number_densities.get(symbol, 0.0) for m in voxels.materials])
-        thin = float(made @ metres)
-        shares.append(float(escape(voxels, beam, one.energy, made).sum()) / thin if thin > 0 else 1.0)
-    return {"standard_survived": np.array(shares)}
+    metres = columns.mean(voxels.inside.sum(axis=1, dtype=np.float64))
+    symbols = [one.line.split("_")[0] for one in found]
+    made = np.array([[m.number_densities.get(symbol, 0.0) for m in voxels.materials] for symbol in symbols])
+    light = columns.mean(columns.light(grid, energy, [one.energy for one in found], made))
+    thin = made @ metres
+    return {"standard_survived": np.where(thin > 0, light / np.where(thin > 0, thin, 1), 1.0)}
 
 
-def mean_density(voxels: Voxels) -> float:
-    """Area density [kg/m^2] of everything, on the average over the voxels' grid."""
-    metres = voxels.inside.sum(axis=1).mean(axis=(1, 2)) if len(voxels.materials) else np.zeros(0)
-    return float(sum(m.density * t for m, t in zip(voxels.materials, metres, strict=True)))
+def mean_density(columns: Columns) -> float:
+    """Area density [kg/m^2] of everything, on the average over the grid of the voxels."""
+    materials = columns.voxels.materials
+    metres = columns.mean(columns.voxels.inside.sum(axis=1, dtype=np.float64)) if len(materials) else np.zeros(0)
+    return float(sum(m.density * t for m, t in zip(materials, metres, strict=True)))

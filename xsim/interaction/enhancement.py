@@ -32,7 +32,6 @@ from xsim.interaction.fluorescence import Incoming, Voxels
 from xsim.matter import elements, scatter
 from xsim.matter.material import Material
 from xsim.specimen.specimen import Specimen
-from xsim.waves.grid import Grid
 
 Array = NDArray[np.float64]
 
@@ -106,10 +105,10 @@ class Enhancement:
             weights += source.started[None, :, None] * phi[:, None, :]
         return weights
 
-    def added(self, weights: Array, energy: float, voxels: Voxels, grid: Grid, beam: Incoming) -> Array:
-        """Secondary photons (lines, ny, nx) per incident photon and steradian started in `voxels` on `grid`.
+    def added(self, weights: Array, energy: float, voxels: Voxels, at: tuple[Array, Array], beam: Incoming) -> Array:
+        """Secondary photons (lines, ny, nx) per incident photon and steradian started in `voxels`.
 
-        weights: of a beam of `energy` [eV], incoming as `beam`.
+        weights: of a beam of `energy` [eV], incoming as `beam`. at: y and x of each column [m], (ny, nx) or broadcast.
         """
         from xsim.interaction._escape import gathered
 
@@ -117,7 +116,7 @@ class Enhancement:
         if abs(abs(self.normal[2]) - 1) < 1e-12:
             weights, cell = self._averaged(weights, voxels.edges, energy), None
         else:
-            cell = self._cells(voxels, grid)
+            cell = self._cells(voxels, at)
         return gathered(voxels.inside, beam, weights[:, mine], cell)
 
     def third(self, found: list[Group], energy: float) -> float:
@@ -172,11 +171,10 @@ class Enhancement:
         mean = np.einsum("kc,jmc->jmk", share / np.maximum(share.sum(axis=1, keepdims=True), 1e-300), weights)
         return mean if self.normal[2] > 0 else mean[:, :, ::-1]
 
-    def _cells(self, voxels: Voxels, grid: Grid) -> NDArray[np.int64]:
+    def _cells(self, voxels: Voxels, at: tuple[Array, Array]) -> NDArray[np.int64]:
         """The cell in which the middle of each voxel (slabs, ny, nx) lies."""
         middles = (voxels.edges[1:] + voxels.edges[:-1]) / 2
-        height = self.normal[2] * middles[:, None, None] + self.normal[1] * grid.y[None, :, None]
-        height = height + self.normal[0] * grid.x[None, None, :]
+        height = self.normal[2] * middles[:, None, None] + self.normal[1] * at[0] + self.normal[0] * at[1]
         index = np.clip(np.searchsorted(self.stack.edges, height) - 1, 0, len(self.stack.which) - 1)
         return np.ascontiguousarray(index)
 

@@ -36,14 +36,15 @@ _MOST_PADDING = 4096
 
 @dataclass(frozen=True, eq=False)
 class Voxels:
-    """Metres of each material (materials, slabs, ny, nx) in a voxel, before it along the beam, after it on the way out.
+    """Metres of each material (materials, slabs, ny, nx) in a voxel, and after it on the way out.
 
-    direction: unit vector (3,) from the specimen to the detector; edges: (slabs + 1,) of the slabs along z [m].
+    above: metres (materials, ny, nx) before the first slab along the beam. direction: unit vector (3,) from the
+    specimen to the detector; edges: (slabs + 1,) of the slabs along z [m].
     """
 
     materials: tuple[Material, ...]
     inside: Array
-    before: Array
+    above: Array
     after: Array
     direction: tuple[float, float, float]
     edges: Array
@@ -51,8 +52,15 @@ class Voxels:
     def between(self, first: int, stop: int) -> Voxels:
         """The slabs first .. stop - 1 of them, with the ways in and out that they have in the whole."""
         some = slice(first, stop)
-        parts = (self.inside[:, some], self.before[:, some], self.after[:, some])
+        above = self.above + self.inside[:, :first].sum(axis=1, dtype=np.float64)
+        parts = self.inside[:, some], above, self.after[:, some]
         return Voxels(self.materials, *parts, self.direction, self.edges[first : stop + 1])
+
+    def rows(self, first: int, stop: int) -> Voxels:
+        """The rows first .. stop - 1 of columns."""
+        some = slice(first, stop)
+        parts = self.inside[:, :, some], self.above[:, some], self.after[:, :, some]
+        return Voxels(self.materials, *parts, self.direction, self.edges)
 
     def depth(self, metres: Array, energy: float) -> Array:
         """Optical depth (slabs, ny, nx) of some of these metres at `energy` [eV]."""
@@ -69,40 +77,66 @@ def sample(specimen: Specimen, grid: Grid, slabs: int | Array, direction: tuple[
     layers are exact, ways through bodies as good as the voxels are small. Raises RangeError if it leaves a layer at
     more than 80 degrees from its normal, SamplingError if the way out needs more than 4096 pixels beyond the grid.
     """
+    edges = slab_edges(specimen, grid, slabs, direction)
+    if len(edges) < 2:
+        empty = np.zeros((0, 0, *grid.shape))
+        return Voxels((), empty, empty.reshape(0, *grid.shape), empty, direction, np.zeros(1))
+    inside, after, _ = cut(specimen, grid, edges, direction)
+    kept = [m for m in range(len(inside)) if inside[m].any() or after[m].any()]
+    materials = tuple(specimen.materials[m] for m in kept)
+    if len(kept) < len(inside):
+        inside, after = inside[kept], after[kept]
+    return Voxels(materials, inside, np.zeros((len(kept), *grid.shape)), after, direction, edges)
+
+
+def slab_edges(specimen: Specimen, grid: Grid, slabs: int | Array, direction: tuple[float, float, float]) -> Array:
+    """Edges of `slabs` slabs of the specimen on `grid` (or those given) [m], one number alone if it is empty.
+
+    Raises RangeError for a way out that cannot be followed.
+    """
     _check_exit(specimen, direction)
     z0, z1 = specimen.z_range_on(grid)
     if not z1 > z0:
-        empty = np.zeros((0, 0, *grid.shape))
-        return Voxels((), empty, empty, empty, direction, np.zeros(1))
+        return np.zeros(1)
     edges = np.linspace(z0, z1, slabs + 1) if isinstance(slabs, int | np.integer) else np.asarray(slabs, np.float64)
+    if specimen.populations and not crosses_slabs(direction) and np.ptp(np.diff(edges)) > 1e-6 * np.diff(edges)[0]:
+        raise RangeError("slabs of different thickness for a way out along them", field="slabs", value=len(edges) - 1)
+    return edges
+
+
+def cut(
+    specimen: Specimen, grid: Grid, edges: Array, direction: tuple[float, float, float]
+) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Metres inside voxels and after them (materials, slabs, ny, nx) of all materials, and where bodies change them.
+
+    The last: columns (ny, nx) that bodies fill or shade.
+    """
     padded, rows, columns = _padded(specimen, grid, direction)
-    maps = [specimen.thickness(padded, float(a), float(b)) for a, b in pairwise(edges)]
-    materials = tuple(m for m in specimen.materials if any(slab[m].any() for slab in maps))
-    whole = np.array([[slab[m] for slab in maps] for m in materials]).reshape(
-        len(materials), len(edges) - 1, *padded.shape
-    )
-    inside = np.ascontiguousarray(whole[:, :, rows, columns])
-    after = np.zeros(inside.shape)
-    middles = (edges[1:] + edges[:-1]) / 2
+    materials, shape = specimen.materials, (len(specimen.materials), len(edges) - 1)
+    inside, after = np.empty((*shape, *grid.shape)), np.zeros((*shape, *grid.shape))
+    bodies = np.empty((*shape, *padded.shape)) if specimen.populations else None
+    for k, (a, b) in enumerate(pairwise(edges)):
+        slab = specimen.thickness(padded, float(a), float(b))
+        layered = _stacked(specimen, padded, float(a), float(b))
+        for m, material in enumerate(materials):
+            inside[m, k] = slab[material][rows, columns]
+            if bodies is not None:
+                np.subtract(slab[material], layered.get(material, 0.0), out=bodies[m, k])
+    middles, uneven = (edges[1:] + edges[:-1]) / 2, np.zeros(grid.shape, bool)
     for material, paths in zip(
         specimen.layers.materials, layer_paths(specimen.layers, grid, middles, direction), strict=True
     ):
-        if material in materials:
-            after[materials.index(material)] += paths
-    if specimen.populations:
-        if dominant(direction) != 0 and np.ptp(np.diff(edges)) > 1e-6 * np.diff(edges)[0]:
-            raise RangeError(
-                "slabs of different thickness for a way out along them", field="slabs", value=len(edges) - 1
-            )
-        bodies = whole - _stacked(specimen, padded, edges, materials)
+        after[materials.index(material)] += paths
+    if bodies is not None:
         depths = np.diff(edges)
-        spacing = depths if dominant(direction) == 0 else float(depths[0]), grid.pixel, grid.pixel
+        spacing = depths if crosses_slabs(direction) else float(depths[0]), grid.pixel, grid.pixel
         for m, part in enumerate(bodies):
             if part.any():
-                after[m] += exit_paths(part / depths[:, None, None], spacing, direction)[:, rows, columns]
+                paths = exit_paths(part / depths[:, None, None], spacing, direction)[:, rows, columns]
+                uneven |= part[:, rows, columns].any(axis=0) | paths.any(axis=0)
+                after[m] += paths
         np.maximum(after, 0, out=after)  # where bodies displace a layer, interpolation leaves some -1e-3 of a voxel
-    before = np.cumsum(inside, axis=1) - inside / 2
-    return Voxels(materials, inside, before, after, direction, edges)
+    return inside, after, uneven
 
 
 def crosses_slabs(direction: tuple[float, float, float]) -> bool:
@@ -110,15 +144,12 @@ def crosses_slabs(direction: tuple[float, float, float]) -> bool:
     return dominant(direction) == 0
 
 
-def _stacked(specimen: Specimen, grid: Grid, edges: Array, materials: tuple[Material, ...]) -> Array:
-    """Metres of each material in each voxel of the layers alone, (materials, slabs, ny, nx)."""
-    found = np.zeros((len(materials), len(edges) - 1, *grid.shape))
-    for k, (a, b) in enumerate(pairwise(edges)):
-        for material, part in zip(
-            specimen.layers.materials, specimen.layers.thickness(grid, float(a), float(b)), strict=True
-        ):
-            if material in materials:
-                found[materials.index(material), k] += part
+def _stacked(specimen: Specimen, grid: Grid, low: float, high: float) -> dict[Material, Array]:
+    """Metres (ny, nx) of each material of the layers alone between two heights [m]."""
+    found: dict[Material, Array] = {}
+    layers = specimen.layers
+    for material, part in zip(layers.materials, layers.thickness(grid, low, high), strict=True):
+        found[material] = found[material] + part if material in found else part
     return found
 
 
@@ -141,7 +172,7 @@ class Incoming:
 def incoming(voxels: Voxels, energy: float) -> Incoming:
     """The beam of `energy` [eV] on its way in, the same for all lines."""
     own = voxels.depth(voxels.inside, energy)
-    above = voxels.depth(voxels.before[:, :1], energy) - own[:1] / 2
+    above = voxels.depth(voxels.above[:, None], energy)
     return Incoming(above + np.cumsum(own, axis=0) - own / 2, own)
 
 
