@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xsim.errors import ValidityWarning
+from xsim.dose.damage import Damage
+from xsim.dose.pulse_damage import Exposed
+from xsim.errors import RangeError, ValidityWarning
+from xsim.instruments._shot_picture import q_end
 from xsim.instruments.single_particle import SingleParticle
 from xsim.specimen.specimen import Specimen
 
@@ -76,3 +79,36 @@ def test_light_given_twice_and_particles_as_wide_as_the_focus_are_told() -> None
         SingleParticle(flux="1e12 1/s", pulse=PULSE)
     with pytest.warns(ValidityWarning, match=r"widen pulse.focus.size to 5e-08 m"):
         shots(focus={"size": "40 nm"}).prepare(BODY)
+
+
+def test_damaged_shots_are_the_intact_pattern_times_what_is_left_plus_the_lost_light() -> None:
+    """A gold ball in one pulse of 2 fs: no growth yet, so the pattern is that of the intact ball, thinned."""
+    light = {
+        "energy": "4 uJ",
+        "focus": {"size": "200 nm"},
+        "duration": "2 fs",
+        "spectrum": {"kind": "seeded", "pedestal": 0},
+    }
+    intact, damaged = shots(**light), shots(**light).model_copy(update={"damage": Damage()})
+    a, b = (i.prepare(BODY) for i in (intact, damaged))
+    frames, truth = intact.frames(), b.truth()
+    before, after = (p.expose(frames).expected[0, 0] for p in (a, b))
+    fluence = truth["fluence"].values[0]
+    effect = Damage().effect(b.target, Exposed(8e3, fluence, 2e-15), q_end(damaged, 8e3))
+    assert effect.expansion[-1] < 1.02
+    y, x = 40, 45
+    where = np.arctan(np.hypot(y - 32, x - 32) * 600e-6 / 0.4) / 2
+    q = 2 * 2 * np.pi / 1.549802e-10 * np.sin(where)
+    left = np.interp(q, effect.q, (np.abs(effect.ratio) ** 2).mean(axis=0))
+    free = np.interp(q, effect.q, effect.diffuse) * b.target.count * fluence
+    lost = free * 2.8179403e-15**2 * (600e-6 / 0.4) ** 2 * np.cos(2 * where) ** 3
+    assert after[y, x] == pytest.approx(before[y, x] * left + lost, rel=0.02)
+    assert left < 0.97
+    assert truth["kept"].values.shape == (1, 160)
+
+
+def test_damage_outside_its_range_or_without_pulses_is_refused() -> None:
+    with pytest.raises(ValueError, match="give pulse"):
+        SingleParticle(damage={"law": "rate"})
+    with pytest.raises(RangeError, match="shorten the pulse"):
+        shots(duration="400 fs").model_copy(update={"damage": Damage()}).prepare(BODY)

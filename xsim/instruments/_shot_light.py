@@ -45,6 +45,11 @@ def check_light(one: SingleParticle) -> None:
         )  # fmt: skip
     if one.pulse is not None:
         one.pulse.shot(one.energy, 0)
+    elif one.damage is not None:
+        raise ScenarioError(
+            "damage without pulses", field="damage", value=one.damage.law, allowed="with a pulse",
+            cure="give pulse (energy, duration, focus): the damage follows from how fast the light comes",
+        )  # fmt: skip
 
 
 def pulse_of(one: SingleParticle, frames: FrameTable, row: int) -> Pulse | None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -26,12 +27,15 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from xsim.constants import wavelength
+from xsim.dose.damage import Damage
+from xsim.dose.pulse_damage import Target
 from xsim.errors import SamplingWarning, ValidityWarning
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
 from xsim.instruments._imaging import ImagingDetector
 from xsim.instruments._ladder import born_note, warn_beyond_born
 from xsim.instruments._recent import Recent
-from xsim.instruments._shot_light import check_light, light_geometry, light_of, shot_truth, warn_if_wide
+from xsim.instruments._shot_light import check_light, light_geometry, shot_truth, warn_if_wide
+from xsim.instruments._shot_picture import Body, check_damage, kept_truth, shot_picture, target_of
 from xsim.model import Model
 from xsim.sources.pulse import Pulse
 from xsim.specimen import rotations
@@ -39,7 +43,7 @@ from xsim.specimen.specimen import Specimen
 from xsim.specimen.turning import Turning, Way, reach, turning
 from xsim.streams import StreamKey, generator
 from xsim.units import Energy, NonNegativeLength, PositiveLength, Rate, Time
-from xsim.waves.far_field import polarisation, scattering_vectors
+from xsim.waves.far_field import scattering_vectors
 from xsim.waves.grid import Grid
 
 FloatArray = NDArray[np.float64]
@@ -55,9 +59,10 @@ class SingleParticle(Model):
 
     flux x exposure_time = photons per shot within the focus of diameter `focus` [m] (exposure_time is one over the
     repetition rate). `shots`: number of frames. `beam_stop`: diameter [m] at the detector. `orientation` "random", or
-    "fixed" for the specimen as it stands. `pulse`: X-ray laser pulses (xsim.sources.pulse) instead of flux and focus.
-    `amplitude`: "exact" at every orientation, from a "lattice" in q, or "auto", the cheaper one that keeps the relative
-    `tolerance` (see xsim.specimen.turning; the error found is told).
+    "fixed" for the specimen as it stands. `pulse`: X-ray laser pulses (xsim.sources.pulse) instead of flux and focus;
+    `damage`: what they do to the particle (xsim.dose.damage), nothing if it is left out. `amplitude`: "exact" at every
+    orientation, from a "lattice" in q, or "auto", the cheaper one that keeps the relative `tolerance` (see
+    xsim.specimen.turning; the error found is told).
     """
 
     kind: Literal["single_particle"] = "single_particle"
@@ -73,6 +78,7 @@ class SingleParticle(Model):
     detector: ImagingDetector = None
     polarisation: float = 1.0
     pulse: Pulse | None = None
+    damage: Damage | None = None
     amplitude: Way = "auto"
     tolerance: Annotated[float, Field(gt=1e-8, lt=1)] = 1e-3
 
@@ -104,6 +110,7 @@ class SingleParticle(Model):
         prepared.warn_if_undersampled()
         prepared.warn_beyond_linear()
         warn_if_wide(self, reach(specimen))
+        check_damage(self, prepared.target)
         warn_beyond_born(specimen.populations, self.energy, "raise the energy or use smaller particles")
         return prepared
 
@@ -147,6 +154,11 @@ class PreparedSingleParticle:
     body: Turning
     others: Recent = field(default_factory=lambda: Recent(4))  #: lattices at other energies
 
+    @cached_property
+    def target(self) -> Target | None:
+        """The particle that pulses damage."""
+        return target_of(self.specimen)
+
     @property
     def frame_bytes(self) -> int:
         """Working memory of one frame: a few vectors and amplitudes of the detector."""
@@ -155,25 +167,25 @@ class PreparedSingleParticle:
     def expose(self, frames: FrameTable) -> Exposure:
         """Expected photons (shots, 1, y, x)."""
         one = self.instrument
-        shape, pixel = tuple(one.detector.shape), one.detector.pixel
-        expected = np.empty((len(frames), 1, *shape))
+        expected = np.empty((len(frames), 1, *one.detector.shape))
         turns = rotations.from_quaternion(self.orientations[frames["shot"]])
         open_area, incident, energies = self._open(), np.empty(len(frames)), np.empty(len(frames))
         for i in range(len(frames)):
-            light = light_of(one, frames, i)
-            picture = np.zeros(shape)
-            for energy, share in zip(light.energies.tolist(), light.weights.tolist(), strict=True):
-                q, solid_angle = scattering_vectors(shape, pixel, one.distance, energy)
-                polarised = polarisation(q, energy, one.polarisation)
-                amplitude = self._body(energy).amplitude(q, turns[i])
-                light_here = share * light.fluence * solid_angle * polarised * self._passed(energy)
-                picture += (amplitude.real**2 + amplitude.imag**2) * light_here
-                if one.pulse is not None:
-                    size = np.sqrt((q**2).sum(axis=-1))
-                    picture += share * light.photons * solid_angle * one.pulse.background(size, energy, polarised)
-            expected[i, 0] = picture * open_area
-            incident[i], energies[i] = light.photons, float(np.sum(light.energies * light.weights))
+            shown = shot_picture(one, self.target, frames, i, self._body_in(turns[i]))
+            expected[i, 0] = shown.expected * open_area
+            incident[i], energies[i] = shown.photons, shown.energy
         return Exposure(expected, energies[:, None], self._axes(), frames, incident)
+
+    def _body_in(self, turn: FloatArray) -> Body:
+        """Scattered intensity per fluence and solid angle [m^2] of the particle turned by `turn` (3, 3), at q."""
+
+        def intensity(q: FloatArray, energy: float, grown: float) -> FloatArray:
+            # a particle that grows is asked for beyond the lattice
+            body = self._body(energy) if grown == 1 else replace(self._body(energy), lattice=None)
+            amplitude = body.amplitude(q * grown, turn)
+            return np.asarray((amplitude.real**2 + amplitude.imag**2) * self._passed(energy))
+
+        return intensity
 
     def _body(self, energy: float) -> Turning:
         """The amplitude at `energy` [eV]; one lattice serves photon energies within `BAND` of each other."""
@@ -215,7 +227,9 @@ class PreparedSingleParticle:
         """The orientation of the particle in each shot."""
         shots = Axis("shot", np.arange(len(self.orientations)))
         quaternion = Axis("quaternion", np.array(["w", "x", "y", "z"]))
-        return {"orientation": Truth(self.orientations, (shots, quaternion)), **shot_truth(self.instrument)}
+        one = self.instrument
+        kept = kept_truth(one, self.target, [one.pulse]) if one.pulse is not None else {}
+        return {"orientation": Truth(self.orientations, (shots, quaternion)), **shot_truth(one), **kept}
 
     def measured(self) -> dict[str, str]:
         """Single scattering and how near its limit; how amplitudes are found and how far from exact."""
@@ -239,6 +253,8 @@ class PreparedSingleParticle:
     def warn_beyond_linear(self) -> None:
         """Warn with the number where an atom absorbs so often that the particle does not stay undamaged."""
         one = self.instrument
+        if one.damage is not None:
+            return
         worst = 0.0
         for material in self.specimen.materials:
             atoms = sum(material.number_densities.values())
