@@ -20,6 +20,8 @@ Array = NDArray[Any]
 
 #: bytes of a block: what is held at a time
 BLOCK = 16 << 20
+#: arrays larger than this are kept in a file, where there is one, and not in memory [bytes]
+IN_MEMORY_BYTES = 256 << 20
 #: bytes of one compressed chunk at most
 CHUNK = 1 << 20
 #: how hard chunks are packed: photons are sparse and expectations are noise in their last bits, more gains little
@@ -125,14 +127,17 @@ class Packed:
             wanted[wanted.index(-1)] = self.size // -math.prod(wanted)
         if math.prod(wanted) != self.size:
             raise ValueError(f"cannot reshape {self.shape} into {tuple(wanted)}")
-        made = object.__new__(Packed)
+        made = object.__new__(type(self))
         made.__dict__.update(self.__dict__)
         made.shape, made.sums, made.least = tuple(wanted), None, None
         return made
 
     def _rows(self, start: int, stop: int) -> Array:
         row = self.size // max(1, len(self))
-        return elements(self._data, (), start * row, stop * row).reshape(stop - start, *self.shape[1:])
+        return self._elements(start * row, stop * row).reshape(stop - start, *self.shape[1:])
+
+    def _elements(self, start: int, stop: int) -> Array:
+        return elements(self._data, (), start, stop)
 
     def packed_alike(self, shape: tuple[int, ...], dtype: Any, chunk: Any, compression: Any) -> bool:
         """Whether a dataset of that kind would hold the very same chunks."""
@@ -151,6 +156,41 @@ class Packed:
         self.close()
         os.replace(self.path, path)
         return self.name
+
+
+class Picked(Packed):
+    """Chosen frames of a dataset, in a chosen order, each turned if wanted and of a chosen type: read where indexed.
+
+    rows (n,): of the dataset's first axis, in the order of the array; None: all. transposed: frames are [x, y] there.
+    """
+
+    def __init__(self, path: Path, name: str, dtype: Any, rows: Array | None = None, transposed: bool = False):
+        self._wanted = np.dtype(dtype)
+        super().__init__(path, name, 0)
+        held = self._data.shape
+        self.rows, self.transposed = np.arange(held[0]) if rows is None else np.asarray(rows), transposed
+        frame = (*held[1:-2], held[-1], held[-2]) if transposed else held[1:]
+        self.shape, self.inner = (len(self.rows), *frame), len(frame)
+
+    def open(self, path: Path, name: str) -> None:
+        """Read from the dataset `name` of the file `path` from now on."""
+        super().open(path, name)
+        self.dtype = self._wanted
+
+    def _elements(self, start: int, stop: int) -> Array:
+        size = math.prod(self._data.shape[1:])
+        first, last = start // size, -(-stop // size)
+        rows, parts = self.rows[first:last], []
+        for run in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1):  # each of neighbours in the file
+            frames = self._data[int(run[0]) : int(run[-1]) + 1] if len(run) else self._data[:0]
+            frames = frames.swapaxes(-1, -2) if self.transposed else frames
+            parts.append(frames.reshape(-1).astype(self.dtype, copy=False))
+        return np.concatenate(parts)[start - first * size : stop - first * size]
+
+    def packed_alike(self, shape: tuple[int, ...], dtype: Any, chunk: Any, compression: Any) -> bool:
+        """Whether a dataset of that kind would hold the very same chunks."""
+        whole = np.array_equal(self.rows, np.arange(len(self._data))) and not self.transposed
+        return bool(whole and super().packed_alike(shape, dtype, chunk, compression))
 
 
 def chunk_places(shape: tuple[int, ...], chunk: tuple[int, ...]) -> list[tuple[tuple[int, ...], int]]:

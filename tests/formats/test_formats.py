@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import h5py
@@ -13,9 +14,10 @@ import synthetic_measurements as synthetic
 from nexus_validator import PROVENANCE, errors_of
 from silx.io import nxdata
 
+from xsim import spill
 from xsim.constants import E_CHARGE
 from xsim.errors import FileError, UnknownNameError
-from xsim.formats import run_reader
+from xsim.formats import _nexus, run_reader
 from xsim.formats._nexus import integer_type
 from xsim.formats._pixels import bad_pixels
 from xsim.formats.cxi import CXI
@@ -352,3 +354,55 @@ def test_whatever_a_format_accepts_it_writes(name, tmp_path):
     if name == "full_field":
         assert "distance" in available(measurement)["cxi"]
         assert "distance" in available(measurement)["nxsas"]
+
+
+@pytest.mark.parametrize(
+    ("name", "turned"), [*((name, ()) for name in BUILDERS), ("calibrated", ("x",)), ("spectral", ("x",))]
+)
+def test_counts_left_in_the_file_are_those_read_into_memory_and_export_the_same(name, turned, tmp_path, monkeypatch):
+    measurement = getattr(synthetic, name)(*turned)
+    chosen = default_format(measurement)
+    path = tmp_path / f"m{chosen.suffix}"
+    chosen.write(measurement, path, PROVENANCE)
+    monkeypatch.setattr(spill, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(spill, "BLOCK", 4096)
+    lazy = run_reader.read_measurement(path)
+    assert isinstance(lazy.counts, spill.Packed)
+    assert (lazy.counts.shape, lazy.counts.dtype) == (measurement.counts.shape, measurement.counts.dtype)
+    np.testing.assert_array_equal(lazy.counts, measurement.counts)
+    for index in ((-1,), (slice(1, 3),), (0, ..., slice(None, None, -1))):
+        if len(index) <= measurement.counts.ndim:
+            np.testing.assert_array_equal(lazy.counts[index], measurement.counts[index])
+    assert lazy.total_counts == measurement.total_counts
+    chosen.write(lazy, tmp_path / "again", PROVENANCE)
+    with h5py.File(path) as one, h5py.File(tmp_path / "again") as two:
+
+        def same(where, item):
+            if isinstance(item, h5py.Dataset) and where.rpartition("/")[2] not in ("start_time", "end_time", "date"):
+                np.testing.assert_array_equal(two[where][()], item[()], err_msg=where)
+
+        one.visititems(same)
+
+
+def test_a_scan_larger_than_memory_is_read_and_exported_in_little_of_it(tmp_path, monkeypatch):
+    """900 frames of 64^2 (15 MB) stand for 1e5 of 256^2: what is held does not grow with the number of frames."""
+    monkeypatch.setattr(spill, "IN_MEMORY_BYTES", 1 << 20)
+    monkeypatch.setattr(spill, "BLOCK", 1 << 20)
+    monkeypatch.setattr(_nexus, "BLOCK", 1 << 20)
+    frames = synthetic.table(x=np.arange(900) * 1e-8, y=np.arange(900) * -2e-8)
+    axes = (synthetic.axis("y", 64, 75e-6), synthetic.axis("x", 64, 75e-6))
+    geometry = {"detector_distance [m]": 2.0, "detector_pixel [m]": 75e-6}
+    expected = np.broadcast_to(synthetic.image(64, 64), (900, 64, 64))
+    made = synthetic.measurement("big", "ptychography", frames, expected, axes, geometry=geometry)
+    object.__setattr__(made, "counts", made.counts.astype(np.int32))
+    path = tmp_path / "m.cxi"
+    CXI().write(made, path, PROVENANCE)
+    tracemalloc.start()
+    read = run_reader.read_measurement(path)
+    CXI().write(read, tmp_path / "again.cxi", PROVENANCE)
+    total = read.total_counts
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5e6 < made.counts.nbytes / 2.5
+    assert total == float(made.counts.sum())
+    np.testing.assert_array_equal(run_reader.read_measurement(tmp_path / "again.cxi").counts, made.counts)

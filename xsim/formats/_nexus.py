@@ -121,16 +121,16 @@ def stream(
 
 
 def stack(
-    parent: h5py.Group, name: str, parts: list[Array], *, dtype: Any = None, unit: str = "", **attrs: Any
+    parent: h5py.Group, name: str, parts: list[Array], *, transposed: bool = False, dtype: Any, unit: str = ""
 ) -> h5py.Dataset:
-    """Arrays of equal frames one after another in one dataset, written as `stream` does."""
-    kind = np.dtype(dtype or parts[0].dtype)
-    made = _empty(parent, name, (sum(map(len, parts)), *parts[0].shape[1:]), kind)
+    """Arrays of equal images one after another, each turned if wanted, in one dataset, written as `stream` does."""
+    image = parts[0].shape[:0:-1] if transposed else parts[0].shape[1:]
+    made = _empty(parent, name, (sum(map(len, parts)), *image), np.dtype(dtype))
     start = 0
     for part in parts:
-        _fill(made, part, start)
+        _fill(made, part, start, transposed)
         start += len(part)
-    _describe(made, unit, attrs)
+    _describe(made, unit, {})
     return made
 
 
@@ -141,7 +141,7 @@ def _empty(parent: h5py.Group, name: str, shape: tuple[int, ...], kind: np.dtype
     return parent.create_dataset(name, shape=shape, dtype=kind, **options)
 
 
-def _fill(made: h5py.Dataset, values: Array, first: int) -> None:
+def _fill(made: h5py.Dataset, values: Array, first: int, transposed: bool = False) -> None:
     if values.ndim == 0:
         made[...] = values
     if values.ndim == 0 or values.size == 0:
@@ -152,7 +152,8 @@ def _fill(made: h5py.Dataset, values: Array, first: int) -> None:
     start = 0
     while start < len(values):
         stop = min(len(values), start + step - (first + start) % unit_rows)
-        made[first + start : first + stop] = values[start:stop].astype(made.dtype, copy=False)
+        block = values[start:stop].astype(made.dtype, copy=False)
+        made[first + start : first + stop] = block.swapaxes(-1, -2) if transposed else block
         start = stop
 
 

@@ -6,16 +6,20 @@ Written by every format, read by `run_reader`. It never holds ground truth: no e
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from xsim import spill
 from xsim.errors import FileError
 from xsim.exposure import Array, Axis, Dose, FrameTable, Measurement, Reference
 from xsim.formats._nexus import group, integer_type, link, put, stream, to_json
+from xsim.spill import Picked
 
 _VERSION = 2
 
@@ -112,7 +116,7 @@ def _safe(name: str) -> str:
 
 
 def read_record(record: h5py.Group) -> Measurement:
-    """The Measurement of a collection written by `write_record`; counts are read into memory."""
+    """The Measurement of a collection written by `write_record`; large counts stay in the file (`xsim.spill`)."""
     if record.attrs.get("record_version") not in (1, _VERSION):  # version 1 had no flats and darks
         found = str(record.attrs.get("record_version"))
         raise FileError("a record of another version", value=found, allowed=str(_VERSION), cure="run xsim again")
@@ -148,18 +152,26 @@ def _read_table(folder: h5py.Group, axes: tuple[Axis, ...]) -> FrameTable:
     return FrameTable(columns, units, axes, folder["frame_number"][...])
 
 
-def _read_counts(record: h5py.Group, folder: h5py.Group) -> Array:
-    """The counts of `folder`, its own or the rows of the record's that it names, in their own type and order."""
-    if "frame_rows" in folder:
-        rows = folder["frame_rows"][...]
+def _read_counts(record: h5py.Group, folder: h5py.Group) -> Any:
+    """The counts of `folder`, its own or the rows of the record's that it names, in their own type and order.
+
+    Above `IN_MEMORY_BYTES` they stay in the file.
+    """
+    rows = folder["frame_rows"][...] if "frame_rows" in folder else None
+    data, dtype = (folder if rows is None else record)["counts"], np.dtype(folder.attrs["counts_dtype"])
+    number = data.size if rows is None else len(rows) * math.prod(data.shape[1:])
+    if data.ndim and number * dtype.itemsize > spill.IN_MEMORY_BYTES:
+        turned = rows is not None and bool(record.attrs["transposed"])
+        return Picked(Path(record.file.filename), data.name, dtype, rows, turned)
+    if rows is not None:
         order = np.argsort(rows)  # files are read in rising order
         first, last = int(rows[order[0]]), int(rows[order[-1]])
         counts = record["counts"][slice(first, last + 1) if last - first + 1 == len(rows) else rows[order]]
         counts = counts[np.argsort(order)]
         counts = counts.swapaxes(-1, -2) if record.attrs["transposed"] else counts
     else:
-        counts = folder["counts"][...]
-    return np.ascontiguousarray(counts.astype(np.dtype(folder.attrs["counts_dtype"]), copy=False))
+        counts = data[...]
+    return np.ascontiguousarray(counts.astype(dtype, copy=False))
 
 
 def _read_reference(record: h5py.Group, name: str) -> Reference | None:

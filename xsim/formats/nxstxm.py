@@ -21,6 +21,7 @@ from xsim.formats._entry import entry_file, sample, scan_axis
 from xsim.formats._nexus import add_source, group, integer_type, link, plot, put, stream
 from xsim.formats._record import write_record
 from xsim.formats._spectrum import monitor
+from xsim.spill import blocks
 
 
 class NXstxm:
@@ -115,4 +116,5 @@ class NXstxm:
 
 def _summed(counts: Array) -> Array:
     """Counts (frames,) of all segments together."""
-    return np.asarray(counts.sum(axis=-1, dtype=np.int64 if counts.dtype.kind in "iu" else np.float64))
+    kind = np.int64 if counts.dtype.kind in "iu" else np.float64
+    return np.concatenate([block.sum(axis=-1, dtype=kind) for block in blocks(counts)])

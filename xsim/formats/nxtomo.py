@@ -135,8 +135,7 @@ class _Order:
             parts = [m.darks.counts, *parts]
         whole = [m.counts, *(reference.counts for reference in (m.flats, m.darks) if reference is not None)]
         dtype = np.result_type(*(integer_type(part) for part in whole))
-        turned = [part.swapaxes(-1, -2) if self.transposed else part for part in parts]
-        return stack(detector, "data", turned, dtype=dtype, unit=m.counts_unit)
+        return stack(detector, "data", parts, transposed=self.transposed, dtype=dtype, unit=m.counts_unit)
 
     def column(self, name: str) -> Any:
         """A column for all rows; flats and darks have that of the frame next to them where it is not their own."""
@@ -160,7 +159,9 @@ def _flat_energies(measurement: Measurement) -> Any:
 
 
 def _pick(counts: Any, rows: Any) -> Any:
-    """Those rows, without a copy where they follow one another."""
+    """Those rows, without a copy where they are all or follow one another."""
+    if np.array_equal(rows, np.arange(len(counts))):
+        return counts
     return counts[rows[0] : rows[-1] + 1] if rows[-1] - rows[0] + 1 == len(rows) else counts[rows]
 
 

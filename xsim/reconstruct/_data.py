@@ -8,6 +8,7 @@ import numpy as np
 
 from xsim.errors import FileError
 from xsim.exposure import Array, Axis, Measurement, incident_photons, lookup
+from xsim.spill import blocks
 
 
 def need(measurement: Measurement, *names: str) -> float:
@@ -23,17 +24,17 @@ def need(measurement: Measurement, *names: str) -> float:
     return float(value)
 
 
-def photons(measurement: Measurement, counts: Array | None = None) -> Array:
+def photons(measurement: Measurement, counts: Array | None = None, rows: slice = slice(None)) -> Array:
     """Photons that arrived (frames, ...): counts less offset over counts per photon; NaN in gaps (counts of -1).
 
-    counts: (frames, ...) in place of the measurement's own, for a part of its channels.
+    counts: (frames, ...) in place of the measurement's own, for a part of its channels. rows: only these frames.
     """
-    raw = np.asarray(measurement.counts if counts is None else counts)
+    raw = np.asarray((measurement.counts if counts is None else counts)[rows])
     values = raw.astype(np.float64)
     offset, scale = (lookup(measurement, name) for name in ("counts_offset", "counts_per_photon"))
     shape = (-1, *(1,) * (values.ndim - 1))
     if scale is not None:
-        values = (values - _per_frame(offset, shape)) / _per_frame(scale, shape)
+        values = (values - _per_frame(offset, shape, rows)) / _per_frame(scale, shape, rows)
     return np.where(raw < 0, np.nan, values) if raw.dtype.kind == "i" else values
 
 
@@ -46,9 +47,9 @@ def counted_share(measurement: Measurement) -> Array | float:
     return 1.0 if scale is None else np.asarray(scale, np.float64)
 
 
-def _per_frame(value: Any, shape: tuple[int, ...]) -> Array:
+def _per_frame(value: Any, shape: tuple[int, ...], rows: slice) -> Array:
     array = np.asarray(0.0 if value is None else value, np.float64)
-    return array.reshape(shape) if array.ndim else array
+    return array[rows].reshape(shape) if array.ndim and len(array) > 1 else array.reshape(shape if array.ndim else ())
 
 
 def flat(measurement: Measurement) -> Array:
@@ -80,8 +81,8 @@ def bad_pixels(measurement: Measurement) -> Array:
     mask = lookup(measurement, "mask")
     bad: Array = np.zeros(shape, bool) if mask is None else np.asarray(mask, bool).reshape(shape).copy()
     if measurement.counts.dtype.kind == "i":
-        for frame in measurement.counts.reshape(-1, *shape):
-            bad |= frame < 0
+        for block in blocks(measurement.counts.reshape(-1, *shape)):
+            bad |= (block < 0).any(axis=0)
     stop = lookup(measurement, "beam_stop_diameter")
     if stop is not None and float(stop) > 0:
         y, x = offsets(measurement)

@@ -10,6 +10,7 @@ import numpy as np
 from xsim.constants import wavelength
 from xsim.exposure import Array, Measurement
 from xsim.reconstruct._data import bad_pixels, need, photons
+from xsim.spill import BLOCK
 from xsim.units import as_float
 from xsim.waves.angular_spectrum import transfer_function
 from xsim.waves.fft import fft2, fftshift, ifft2, ifftshift
@@ -81,14 +82,19 @@ def first_probe(measurement: Measurement, window: Grid, amplitude: Array, known:
 def far_amplitudes(measurement: Measurement) -> tuple[Array, Array, Grid]:
     """Square roots of the patterns (frames, n, n) float32 and where they are known (n, n), in FFT order, and the
     grid of the wave, n = the longer side of the detector, its pixel lambda D / (n L)."""
-    values, bad = photons(measurement), bad_pixels(measurement)
-    ny, nx = values.shape[-2:]
+    bad, frames = bad_pixels(measurement), len(measurement.counts)
+    ny, nx = bad.shape
     n = max(ny, nx)
     top, left = n // 2 - ny // 2, n // 2 - nx // 2
-    square, known = np.zeros((len(values), n, n), np.float32), np.zeros((n, n), bool)
-    square[:, top : top + ny, left : left + nx] = np.sqrt(np.maximum(np.where(bad, 0, values), 0))
+    amplitude, known = np.empty((frames, n, n), np.float32), np.zeros((n, n), bool)
     known[top : top + ny, left : left + nx] = ~bad
+    step = max(1, BLOCK // (8 * n * n))
+    for start in range(0, frames, step):
+        values = photons(measurement, rows=slice(start, start + step))
+        square = np.zeros((len(values), n, n), np.float32)
+        square[:, top : top + ny, left : left + nx] = np.sqrt(np.maximum(np.where(bad, 0, values), 0))
+        amplitude[start : start + step] = ifftshift(square)
     span = n * need(measurement, "detector_pixel", "pixel")
     distance = need(measurement, "detector_distance", "distance")
     energy = float(measurement.frames["energy"][0])
-    return ifftshift(square), ifftshift(known), Grid((n, n), float(wavelength(energy)) * distance / span)
+    return amplitude, ifftshift(known), Grid((n, n), float(wavelength(energy)) * distance / span)

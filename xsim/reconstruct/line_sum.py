@@ -65,7 +65,8 @@ class LineSum(Model):
         channel, total = channels(measurement), total_spectrum(measurement)
         beam = float(measurement.frames["energy"][0])
         peaks = [strongest(element, beam, channel) for element in self.elements or self.found(channel, total, beam)]
-        counts = measurement.counts if measurement.counts.ndim == 2 else measurement.counts.sum(axis=1)
+        counts = np.asarray(measurement.counts)
+        counts = counts if counts.ndim == 2 else counts.sum(axis=1)
         maps, errors = zip(*(self._map(counts, channel, peak) for peak in peaks), strict=True)
         names = Axis("line", np.array([f"{peak.element}_{peak.family}" for peak in peaks]))
         axes = (names, *(measurement.frames.axes or (Axis("frame", measurement.frames.index),)))

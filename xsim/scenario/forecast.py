@@ -19,7 +19,7 @@ from xsim.scenario.record import peak_memory
 from xsim.simulate.packer import pack
 from xsim.simulate.pipeline import chunk_rows
 from xsim.simulate.references import innermost
-from xsim.simulate.whole import IN_MEMORY_BYTES
+from xsim.spill import IN_MEMORY_BYTES
 from xsim.threads import thread_count
 
 Array = NDArray[Any]

@@ -14,10 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.simulate.packer import Packer
-from xsim.spill import Packed
-
-#: arrays larger than this are kept in a file, if there is a place for it [bytes]
-IN_MEMORY_BYTES = 256 << 20
+from xsim.spill import IN_MEMORY_BYTES, Packed
 
 Array = NDArray[Any]
 
