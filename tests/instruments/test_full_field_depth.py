@@ -95,3 +95,12 @@ def test_images_of_thick_specimens_do_not_depend_on_the_sampling_of_the_wave():
     images = exposed(usual), exposed(fine)
     assert np.ptp(images[1]) > 0.05
     assert np.abs(images[0] - images[1]).max() < 5e-4  # of the incident light
+
+
+def test_a_field_of_no_whole_number_of_pixels_is_told_with_what_is_imaged_and_the_cure():
+    with pytest.warns(SamplingWarning, match=r"59.4 pixels .* 59 rows .* shows 5.9e-07 m, with -1.34% .* 5.9e-07 m"):
+        microscope(field="594 nm", pixel="10 nm", wave_pixel="5 nm").prepare(Specimen())
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        microscope(field="590 nm", pixel="10 nm", wave_pixel="5 nm").prepare(Specimen())
+    assert not [w for w in told if "rows" in str(w.message)]

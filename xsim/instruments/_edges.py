@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.constants import wavenumber
+from xsim.instruments._seam import Seam
 from xsim.instruments._walls import Walls, find_walls, offsets
 from xsim.interaction.multislice import Slab, Slabs
 from xsim.matter.material import Material
@@ -81,14 +82,22 @@ class Edges:
             found.append(Edges(rows, columns, specimen.materials, fine, walls))
         return tuple(found)
 
-    def band(self, wave: NDArray[Any], energy: float, shape: tuple[int, int], uniform: complex = 1.0) -> NDArray[Any]:
+    def band(
+        self,
+        wave: NDArray[Any],
+        energy: float,
+        shape: tuple[int, int],
+        uniform: complex = 1.0,
+        seam: Seam = Seam(),  # noqa: B008
+    ) -> NDArray[Any]:
         """The inner band of `wave` (ny, nx), transmission at `energy` [eV], on `shape` samples, edges and all.
 
         Samples with edges become means over fine ones times `uniform`. Damped by the average over samples, as
-        `inner_band` of such means is.
+        `inner_band` of such means is. seam: how the wave is closed on itself first.
         """
         moments = self.average(wave, energy, uniform)
-        inner = inner_band(wave, shape)
+        closed = seam.closed(wave)
+        inner = inner_band(closed, shape)
         if not len(self.walls.cell):
             return inner
         rows, columns = (
@@ -100,8 +109,8 @@ class Edges:
             missing = np.zeros_like(wave)
             missing[rows, columns] = (behind - ahead) / 24
             missing[self.rows, self.columns] += moments[axis]
-            q = fftfreq(shape[axis], wave.shape[axis] / shape[axis]).astype(wave.real.dtype)  # per sample
-            far -= 1j * (q[:, None] if axis == 0 else q) * fft2(inner_band(missing, shape))
+            q = fftfreq(shape[axis], closed.shape[axis] / shape[axis]).astype(wave.real.dtype)  # per sample
+            far -= 1j * (q[:, None] if axis == 0 else q) * fft2(inner_band(seam.closed(missing), shape))
         return np.asarray(inner + ifft2(far, overwrite=True))
 
     def average(self, wave: NDArray[Any], energy: float, uniform: complex = 1.0) -> NDArray[np.complex64]:

@@ -17,6 +17,7 @@ from xsim.instruments._full_field_sampling import check_advance
 from xsim.instruments._ladder import model_note, warn_of_other_energy
 from xsim.instruments._maps import by_energy, image_axes, truth_maps
 from xsim.instruments._recent import Recent
+from xsim.instruments._seam import Seam
 from xsim.instruments._thick import ThickWave, unboxed
 from xsim.interaction import multislice
 from xsim.interaction.standing import GUIDED
@@ -38,7 +39,7 @@ FloatArray = NDArray[np.float64]
 class FullFieldPrepared:
     """The specimen in slabs on the wave grid; `bins` wave pixels a side make one of the camera's.
 
-    edges: where each occupied slab is averaged over finer samples.
+    edges: where each occupied slab is averaged over finer samples. seam: how the wave closes on itself.
     """
 
     instrument: FullField
@@ -46,6 +47,7 @@ class FullFieldPrepared:
     slabs: multislice.Slabs
     bins: int
     edges: tuple[Edges | None, ...] = ()
+    seam: Seam = attribute(default_factory=Seam)
     _recent: Recent = attribute(default_factory=lambda: Recent(2))
 
     @property
@@ -109,18 +111,19 @@ class FullFieldPrepared:
             plane, middle = structured_middle(self.specimen), sum(slabs.z_range) / 2
             flat = multislice.exit_wave(slabs, 1.0, energy, planes=(middle, middle))
             if self.edges and self.edges[0] is not None:
-                inner = self.edges[0].band(flat, energy, grid.shape, _uniform(slabs, energy))
+                inner = self.edges[0].band(flat, energy, grid.shape, _uniform(slabs, energy), self.seam)
             else:
-                inner = inner_band(flat, grid.shape)
+                inner = inner_band(self.seam.closed(flat), grid.shape)
             wave: Any = unboxed(inner, grid, slabs.grid.pixel) * incident
         else:
-            thick = ThickWave.reduced(slabs, grid, energy, self.edges)
+            thick = ThickWave.reduced(slabs, grid, energy, self.edges, self.seam)
             layers = (thick.transmissions[0] * incident, *thick.transmissions[1:])
             plane, wave = thick.z[-1], replace(thick, transmissions=layers).behind
         defocus = instrument.focus_shift(energy, nominal) - plane
         setting = Setting(grid, energy, instrument.lens(), instrument.cone(), defocus)
         image = partially_coherent_image(wave, setting, instrument.imaging)
-        return camera_pixels(image, grid, instrument.image_grid(), self.slabs.grid.shape[0] // self.bins)
+        across = self.seam.period(slabs.grid).shape[0] // self.bins
+        return camera_pixels(image, grid, instrument.image_grid(), across)
 
     def _light(self, grid: Grid, energy: float) -> FloatArray:
         """Intensity on the specimen over its mean on the field."""
@@ -131,7 +134,7 @@ class FullFieldPrepared:
 
     def _image_wave_grid(self, energy: float) -> Grid:
         """The coarsest grid over the field of the slabs that carries all that matters for the image."""
-        instrument, fine = self.instrument, self.slabs.grid
+        instrument, fine = self.instrument, self.seam.period(self.slabs.grid)
         opening = float(instrument.objective.numerical_aperture(energy))
         # an image of 2 NA, the light of NA (1 + sigma) that makes it, 5/3 of that inside a thick specimen, and
         # what walls guide

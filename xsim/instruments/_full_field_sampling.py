@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xsim.errors import RangeError, SamplingError, SamplingWarning, ValidityWarning
+from xsim.instruments._seam import fitting
 from xsim.interaction.validity import structured_middle
 from xsim.optics.hopkins import Setting, least_error
 from xsim.optics.partial_coherence import TOLERANCE
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 SAMPLES = {"projection": ((32, 1024), (16, 3072), (8, math.inf)), "multislice": ((16, 640), (8, math.inf))}
 #: margin round the field in outermost zone widths, against light that wraps round the periodic grid
 MARGIN = 8
+#: how far to either side of the wave's border matter goes over into that on the other side [outermost zone widths]
+CLOSING = 7
+#: difference of the field from a whole number of pixels, over the field, that is not worth telling
+ROUNDED = 1e-6
 #: the largest number of samples of the wave
 MOST = 6144**2
 #: share of the condenser's light that may miss the phase ring
@@ -47,6 +52,7 @@ def wave_grid(instrument: FullField, slabs: int, specimen: Specimen) -> tuple[Gr
     reach = max(max(abs(z) * opening, lens.blur(e, z)) for e, z in planes)
     margin = MARGIN * lens.outermost_zone + spread + 2 * reach
     cells = good_size(instrument.image_grid().shape[0] + 2 * math.ceil(margin / pixel - 1e-6))
+    cells = fitting(specimen, cells, pixel, CLOSING * lens.outermost_zone)
     finest = instrument.finest_period(energy)
     for samples, largest in SAMPLES["projection" if slabs == 1 else "multislice"]:
         bins = max(1, math.ceil(pixel / (instrument.wave_pixel or finest / samples) - 1e-9))
@@ -136,6 +142,14 @@ def _check_camera(instrument: FullField) -> None:
             value=f"{n} pixels",
             allowed=f"<= {smallest} pixels of the camera",
             cure=f"use a field of {smallest * pixel:.3g} m or less, a larger pixel or camera",
+        )
+    seen = n * pixel
+    if abs(seen - instrument.field) > ROUNDED * instrument.field:
+        _warn(
+            SamplingWarning,
+            f"field {instrument.field:.6g} m is {instrument.field / pixel:.6g} pixels of {pixel:.6g} m: the image has "
+            f"{n} rows and columns and shows {seen:.6g} m, with {(seen / instrument.field) ** 2 - 1:+.2%} of the "
+            f"light; use a field of {seen:.6g} m, or a pixel of {instrument.field / n:.6g} m",
         )
     if pixel > period / 2 * (1 + 1e-9):
         _warn(

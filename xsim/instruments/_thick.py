@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from xsim.constants import wavenumber
 from xsim.instruments._edges import Edges
+from xsim.instruments._seam import Seam
 from xsim.interaction.multislice import Slab, Slabs
 from xsim.interaction.standing import spread
 from xsim.waves.angular_spectrum import check_distance, transfer_function
@@ -36,8 +37,17 @@ class ThickWave:
     transmissions: tuple[NDArray[Any], ...]
 
     @staticmethod
-    def reduced(slabs: Slabs, grid: Grid, energy: float, edges: tuple[Edges | None, ...] = ()) -> ThickWave:
-        """The slabs at `energy` [eV] on a coarser `grid` over the same square field; `edges` as from `Edges.sample`."""
+    def reduced(
+        slabs: Slabs,
+        grid: Grid,
+        energy: float,
+        edges: tuple[Edges | None, ...] = (),
+        seam: Seam = Seam(),  # noqa: B008
+    ) -> ThickWave:
+        """The slabs at `energy` [eV] on a coarser `grid` over the same square field; `edges` as from `Edges.sample`.
+
+        seam: how what the slabs hold beyond that field closes on itself.
+        """
         k = wavenumber(energy)
         index = [complex(k * m.optics(energy).decrement) for m in slabs.materials]
         uniform = np.exp(-1j * sum((n * t for n, t in zip(index, slabs.uniform, strict=True)), 0j))
@@ -45,14 +55,19 @@ class ThickWave:
         last: Slab | None = None
         for slab, sharp in zip_longest(slabs.slabs, edges):
             if slab.height:
-                found.append(found[-1] if _alike(slab, last) else _standing(slab, slabs.grid, grid, energy, index))
+                found.append(
+                    found[-1] if _alike(slab, last) else _standing(slab, slabs.grid, grid, energy, index, seam)
+                )
                 last = slab
                 continue
             last = None
             fine = np.ones(slabs.grid.shape, np.complex64)
             phase = sum(index[m] * t for m, t in zip(slab.materials, slab.excess, strict=True))
             fine[slab.box] = np.exp(-1j * np.asarray(phase))
-            inner = inner_band(fine, grid.shape) if sharp is None else sharp.band(fine, energy, grid.shape)
+            if sharp is None:
+                inner = inner_band(seam.closed(fine), grid.shape)
+            else:
+                inner = sharp.band(fine, energy, grid.shape, seam=seam)
             found.append(unboxed(inner, grid, slabs.grid.pixel))
         if not found:  # nothing but uniform layers
             return ThickWave(grid, energy, (0.0,), (np.full(grid.shape, uniform, np.complex64),))
@@ -84,12 +99,14 @@ def unboxed(wave: NDArray[Any], grid: Grid, sample: float) -> NDArray[Any]:
     return np.asarray(ifft2(fft2(wave) / damping, overwrite=True))
 
 
-def _standing(slab: Slab, fine: Grid, grid: Grid, energy: float, index: list[complex]) -> NDArray[np.complex64]:
+def _standing(
+    slab: Slab, fine: Grid, grid: Grid, energy: float, index: list[complex], seam: Seam
+) -> NDArray[np.complex64]:
     """Transmission on `grid` of a slab on the `fine` one that bodies stand through: smooth, so taken on the coarse."""
     phase = np.zeros(fine.shape, np.complex64)
     for m, metres in zip(slab.materials, slab.excess, strict=True):
         phase[slab.box] += np.asarray(index[m] * metres, np.complex64)
-    coarse = unboxed(inner_band(phase, grid.shape), grid, fine.pixel)
+    coarse = unboxed(inner_band(seam.closed(phase), grid.shape), grid, fine.pixel)
     return np.asarray(np.exp(-1j * spread(coarse, grid, energy, slab.height)), np.complex64)
 
 
