@@ -51,7 +51,7 @@ def _place(p: PopulationDescription, scene: Scene, seed: int, everything: list[P
     hosts = {q.name: q.host for q in everything}
     job = Job(p.name, p.shape, p.count, p.size, p.orientation, host, key, scene, _ancestors(p.name, hosts))
     poses = p.placement.place(job)
-    return Population(p.name, p.shape, p.material, None, poses)
+    return Population(p.name, p.shape, p.material, None, poses, size=p.size)
 
 
 def _ancestors(name: str, hosts: dict[str, str | None]) -> tuple[str, ...]:

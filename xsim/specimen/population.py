@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from xsim.matter.material import Material
 from xsim.specimen.gjk import farthest
 from xsim.specimen.shape import Poses
+from xsim.specimen.sizes import Size
 
 FloatArray = NDArray[np.float64]
 
@@ -23,7 +24,8 @@ _BLOCK = 2048
 class Population:
     """Copies of `shape` made of `material` that displace `host` (None: vacuum), at `poses` [m].
 
-    index: (n,) number of each copy in the population as described; the default counts from 0. Copies of one described
+    index: (n,) number of each copy in the population as described; the default counts from 0. size: the law from which
+    the scales were drawn, if there is one. Copies of one described
     population that sit in different materials are kept as several of these, with the same name.
     """
 
@@ -33,6 +35,7 @@ class Population:
     host: Material | None
     poses: Poses
     index: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    size: Size | None = None
 
     def __post_init__(self) -> None:
         if len(self.index) != len(self.poses):

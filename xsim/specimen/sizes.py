@@ -2,7 +2,9 @@
 
 The mean *radius* of the population is then that of the shape, and `relative_width` is standard deviation over mean.
 lognormal: ln s ~ N(-v/2, v) with v = ln(1 + w^2). normal: cut off below 0.05, hence w <= 0.3. schulz: the gamma
-distribution of shape 1/w^2 and scale w^2. uniform: 1 -+ sqrt(3) w. list: given scales in order.
+distribution of shape 1/w^2 and scale w^2. uniform: 1 -+ sqrt(3) w. triangular: 1 -+ sqrt(6) w. boltzmann: density
+exp(-sqrt(2) |s - 1|/w), cut off below 0.05. list: given scales in order.
+`draw` takes a sample; `xsim.specimen.size_laws` the averages over the law itself.
 References: Aragon & Pecora 1976 (doi 10.1063/1.432528) for schulz; Johnson, Kotz & Balakrishnan 1994 for the others.
 """
 
@@ -20,14 +22,19 @@ from xsim.model import Model
 
 FloatArray = NDArray[np.float64]
 
+#: scale below which the normal and boltzmann distributions are cut off
+SMALLEST = 0.05
+
 #: largest relative width for which the distribution still has the stated mean and width
-_WIDEST = {"lognormal": 2.0, "normal": 0.3, "schulz": 1.0, "uniform": 0.57}
+_WIDEST = {"lognormal": 2.0, "normal": 0.3, "schulz": 1.0, "uniform": 0.57, "triangular": 0.4, "boltzmann": 0.2}
 
 
 class Size(Model):
     """How sizes vary within a population."""
 
-    distribution: Literal["none", "lognormal", "normal", "schulz", "uniform", "list"] = "none"
+    distribution: Literal["none", "lognormal", "normal", "schulz", "uniform", "triangular", "boltzmann", "list"] = (
+        "none"
+    )
     relative_width: float = 0.0
     scales: list[float] | None = None
 
@@ -79,8 +86,15 @@ def _lognormal(count: int, w: float, rng: np.random.Generator) -> FloatArray:
 
 def _normal(count: int, w: float, rng: np.random.Generator) -> FloatArray:
     out = 1 + w * rng.standard_normal(count)
-    while (low := out < 0.05).any():
+    while (low := out < SMALLEST).any():
         out[low] = 1 + w * rng.standard_normal(int(low.sum()))
+    return out
+
+
+def _boltzmann(count: int, w: float, rng: np.random.Generator) -> FloatArray:
+    out = rng.laplace(1.0, w / math.sqrt(2), count)
+    while (low := out < SMALLEST).any():
+        out[low] = rng.laplace(1.0, w / math.sqrt(2), int(low.sum()))
     return out
 
 
@@ -90,4 +104,6 @@ _DRAW: dict[str, Any] = {
     "normal": _normal,
     "schulz": lambda count, w, rng: rng.gamma(1 / w**2, w**2, count),
     "uniform": lambda count, w, rng: 1 + math.sqrt(3) * w * rng.uniform(-1, 1, count),
+    "triangular": lambda count, w, rng: rng.triangular(1 - math.sqrt(6) * w, 1.0, 1 + math.sqrt(6) * w, count),
+    "boltzmann": _boltzmann,
 }
