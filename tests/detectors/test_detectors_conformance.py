@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from xsim.detectors._modules import Module
+from xsim.detectors.panels import Panels
 from xsim.detectors.photon_counter import PhotonCounter
 from xsim.exposure import Axis, Exposure, FrameTable
 from xsim.model import preset, presets
@@ -81,6 +83,7 @@ class TestEveryPreset:
         detector = build(name)
         if hasattr(detector, "shape"):
             small = {"shape": (64, 64)} | ({"module": None} if isinstance(detector, PhotonCounter) else {})
+            small |= {"modules": (Module(tile=(64, 60)),)} if isinstance(detector, Panels) else {}
             detector = detector.model_copy(update=small)
         shot = exposure(detector, 2.0)
         with warnings.catch_warnings():

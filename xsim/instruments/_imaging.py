@@ -21,8 +21,23 @@ def _pixelled(value: Any) -> Any:
     return value
 
 
+def _flat(value: Any) -> Any:
+    if getattr(value, "displaced", False):
+        raise RangeError(
+            "this instrument takes pixels to lie on one regular lattice",
+            field="modules",
+            value="modules with shift or tilt",
+            allowed="shift and tilt of 0",
+            cure="leave shift and tilt out, or use single_particle",
+        )
+    return _pixelled(value)
+
+
 #: the field of a detector with `shape` (ny, nx) and `pixel` [m]
-ImagingDetector = Annotated[Any, Plugin("detectors"), AfterValidator(_pixelled)]
+ImagingDetector = Annotated[Any, Plugin("detectors"), AfterValidator(_flat)]
+
+#: the same where modules may stand off that lattice, for instruments that go by the true place of each pixel
+PlacedDetector = Annotated[Any, Plugin("detectors"), AfterValidator(_pixelled)]
 
 
 def _counting(value: Any) -> Any:

@@ -51,6 +51,26 @@ def scattering_vectors(
     return q, pixel**2 * distance / path**3
 
 
+def scattering_vectors_at(
+    places: FloatArray, normals: FloatArray, pixel: float, energy: float
+) -> tuple[FloatArray, FloatArray]:
+    """Scattering vectors (..., 3) [rad/m] and solid angles [sr] of pixels anywhere.
+
+    places: (..., 3) [m] of their middles from the specimen, z along the beam; normals: (..., 3) of unit length; pixel
+    [m]; energy [eV]. The solid angle is that of a small tilted pixel, pixel^2 |n.s| / r^2.
+    """
+    path = np.sqrt((places**2).sum(axis=-1))
+    if not np.all(path > 0):
+        raise RangeError("a pixel at the specimen", value=float(path.min()), allowed="> 0 m")
+    s = places / path[..., None]
+    q = wavenumber(energy) * s
+    transverse2 = places[..., 0] ** 2 + places[..., 1] ** 2
+    # s_z - 1 without cancellation in front of the specimen
+    forward = np.where(places[..., 2] > 0, -transverse2 / (path * (path + places[..., 2])), s[..., 2] - 1)
+    q[..., 2] = wavenumber(energy) * forward
+    return q, np.asarray(pixel**2 * np.abs((normals * s).sum(axis=-1)) / path**2)
+
+
 def polarisation(q: FloatArray, energy: float, degree: float = 1.0) -> FloatArray:
     """Polarisation factor of elastic scattering for q (..., 3) [rad/m], in [0, 1].
 
