@@ -124,6 +124,15 @@ class Enhancement:
 
         What each secondary source started is taken to be enhanced as the light of its own line is.
         """
+        primary, second, more = self.orders(found, energy)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(np.max(np.nan_to_num(more / (primary + second)), initial=0.0))
+
+    def orders(self, found: list[Group], energy: float) -> tuple[Array, Array, Array]:
+        """Photons of each line per steradian and photon of `energy` [eV] from the layers alone: (lines,) each.
+
+        Primary, excited by those, and excited by these, the last as `third` estimates it.
+        """
         lines, lit = _fluorescent(found), self._lit(energy)
         shares = [self.stack.share(line.energy, self.stack.out) for line in lines]
         light = [lit * self.stack.per_cell(line.made) for line in lines]
@@ -132,12 +141,11 @@ class Enhancement:
             source.label: np.einsum("s,js->j", lit * self.stack.per_cell(source.started), phi)
             for source, phi in self._answers(lines, found, energy)
         }
+        second = sum(passed.values(), 0 * primary)
         with np.errstate(divide="ignore", invalid="ignore"):
-            gain = np.nan_to_num(sum(passed.values(), 0 * primary) / primary)
-            more = sum(
-                (g * passed.get(line.label, 0 * primary) for g, line in zip(gain, lines, strict=True)), 0 * primary
-            )
-            return float(np.max(np.nan_to_num(more / (primary * (1 + gain))), initial=0.0))
+            gain = np.nan_to_num(second / primary)
+        third = sum((g * passed.get(line.label, 0 * primary) for g, line in zip(gain, lines, strict=True)), 0 * primary)
+        return primary, second, third
 
     def _lit(self, energy: float) -> Array:
         """Metres of each cell along the beam, weakened as the beam is there."""
