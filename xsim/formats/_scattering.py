@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xsim.constants import wavelength
 from xsim.exposure import Array, Measurement, lookup
 from xsim.formats._entry import beam_center, need, need_pixel
 from xsim.formats._pixels import bad_pixels
 from xsim.spill import blocks
+from xsim.waves.far_field import polarisation, scattering_vectors
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,27 @@ class Curve:
 
 
 def q_of_pixels(measurement: Measurement) -> tuple[Array, Array]:
-    """(|q| [rad/m], solid angle [sr]) of every pixel (ny, nx) of a flat detector normal to the beam."""
+    """(|q| [rad/m], solid angle [sr]) of every pixel (ny, nx) of a flat, possibly tilted detector."""
+    q, solid_angle = _vectors(measurement)
+    return np.sqrt(np.einsum("...i,...i->...", q, q)), solid_angle
+
+
+def detector_tilt(measurement: Measurement) -> tuple[float, float]:
+    """Tilt of the detector about x and y [rad]; see `xsim.waves.far_field.detector_axes`."""
+    return float(lookup(measurement, "detector_tilt_x") or 0), float(lookup(measurement, "detector_tilt_y") or 0)
+
+
+def _vectors(measurement: Measurement) -> tuple[Array, Array]:
     distance = need(measurement, "the detector distance", "detector_distance", "distance")
-    (pixel_y, pixel_x), (row, column) = need_pixel(measurement), beam_center(measurement)
-    ny, nx = measurement.counts.shape[-2:]
-    y, x = (np.arange(ny) - row) * pixel_y, (np.arange(nx) - column) * pixel_x
-    two_theta = np.arctan2(np.hypot(y[:, None], x[None, :]), distance)
-    q = 4 * np.pi / float(wavelength(measurement.frames["energy"][0])) * np.sin(two_theta / 2)
-    return q, pixel_y * pixel_x * np.cos(two_theta) ** 3 / distance**2
+    shape = (measurement.counts.shape[-2], measurement.counts.shape[-1])
+    return scattering_vectors(
+        shape,
+        need_pixel(measurement)[0],
+        distance,
+        float(measurement.frames["energy"][0]),
+        beam_center(measurement),
+        detector_tilt(measurement),
+    )
 
 
 def _polarisation(measurement: Measurement) -> Array | float:
@@ -44,13 +57,7 @@ def _polarisation(measurement: Measurement) -> Array | float:
     degree = lookup(measurement, "polarisation")
     if degree is None:
         return 1.0
-    distance = need(measurement, "the detector distance", "detector_distance", "distance")
-    (pixel_y, pixel_x), (row, column) = need_pixel(measurement), beam_center(measurement)
-    ny, nx = measurement.counts.shape[-2:]
-    y, x = ((np.arange(ny) - row) * pixel_y)[:, None], ((np.arange(nx) - column) * pixel_x)[None, :]
-    square = x**2 + y**2 + distance**2  # so that sin(2theta) cos(phi) = x / sqrt(square)
-    along, across = x**2 / square, y**2 / square
-    return np.asarray(1 - (1 + float(degree)) / 2 * along - (1 - float(degree)) / 2 * across)
+    return polarisation(_vectors(measurement)[0], float(measurement.frames["energy"][0]), float(degree))
 
 
 def radial_curve(measurement: Measurement, values: Array | None = None, bins: int = 200) -> Curve:

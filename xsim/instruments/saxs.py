@@ -4,11 +4,16 @@
 
 N_0 photons fall on the specimen during the frame; T is its transmission; dsigma/dOmega the cross section of all
 particles within the extent, of area A; b the flat scattering of the matrix [1/m] and t its thickness; P the
-polarisation factor and dOmega the pixel's solid angle. dsigma/dOmega over A t is the macroscopic cross section
-dSigma/dOmega [1/m], kept with the truth on its own axis. The beam may be wider than the extent, which then repeats.
+polarisation factor and dOmega the pixel's solid angle. dsigma/dOmega over A t, and b with it, is the macroscopic cross
+section dSigma/dOmega [1/m], kept with the truth on its own axis. The beam may be wider than the extent, which repeats.
 
-`interference = "independent"`: each particle in every orientation, no interference between particles (dilute).
-`interference = "explicit"`: the coherent sum over the particles where they are, one realisation, with speckle.
+`interference`: "independent": each particle in every orientation, none interferes with another (dilute); "decoupling"
+and "local_monodisperse": hard spheres of a Percus-Yevick fluid, see `xsim.interaction.hard_spheres`; "explicit": the
+coherent sum over the particles where they are, one realisation, with speckle. The first three average sizes over
+their law (`sizes = "law"`), as a beam does that meets billions, or over those that were drawn.
+`smear` lets beam, divergence, pixels and bandwidth blur the curve (`_saxs_smearing`; a speckle pattern is blurred by
+the Gaussian of equal variance); pixels are otherwise taken at their centres. Fringes finer than two pixels are
+warned of.
 Valid in the Born limit: the phase shift across a particle must stay well below 1 (a warning names it).
 
 References: Glatter & Kratky, Small-Angle X-ray Scattering (Academic Press, 1982); polarisation and solid angle:
@@ -17,28 +22,30 @@ Pauw, J. Phys. Condens. Matter 25, 383201 (2013), doi 10.1088/0953-8984/25/38/38
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
+from pydantic import Field
 
 from xsim.errors import RangeError
-from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
+from xsim.exposure import FrameTable
 from xsim.instruments._imaging import ImagingDetector
-from xsim.instruments._ladder import born_note, warn_beyond_born
-from xsim.interaction.ensemble import cross_section, sampled_q
-from xsim.matter.material import Material
+from xsim.instruments._ladder import warn_beyond_born
+from xsim.instruments._saxs_prepared import PreparedSaxs
+from xsim.interaction.ensemble import Sizes
+from xsim.interaction.hard_spheres import FREEZING
 from xsim.model import Model
+from xsim.sources.bandwidth import Bandwidth
 from xsim.specimen.population import Population
 from xsim.specimen.specimen import Specimen
-from xsim.units import Energy, Length, NonNegativeLength, PositiveLength, Rate, Time, Unit
-from xsim.waves.far_field import polarisation, scattering_vectors
+from xsim.units import Energy, Length, NonNegativeLength, PositiveLength, Rate, Temperature, Time, Unit
+from xsim.waves.far_field import scattering_vectors
 from xsim.waves.grid import Grid
 
 FloatArray = NDArray[np.float64]
 PerLength = Annotated[float, Unit("1/m", ge=0)]
+Tilt = Annotated[float, Unit("rad", gt=-1.4, lt=1.4)]
 
 
 class Saxs(Model):
@@ -46,7 +53,10 @@ class Saxs(Model):
 
     flux [photons/s] falls on the specimen within a beam of diameter `beam` [m]; `distance` [m] from specimen to
     detector; `beam_stop` diameter [m] at the detector; `populations` names those that scatter (all by default);
-    `background` [1/m] is the flat dSigma/dOmega of the matrix; `polarisation` +1 is linear along x.
+    `background` [1/m] is a flat dSigma/dOmega; `solvent` adds the density fluctuations and Compton scattering of the
+    layers (`_saxs_solvent`) at `temperature` [K]; `polarisation` +1 is linear along x. `volume_fraction`, `hard_radius`
+    [m]: of hard spheres, by default those of the particles. `divergence` [rad]: full width at half maximum. `tilt` of
+    the detector [rad] about x and about y, the latter first, through the point that the beam hits.
     """
 
     kind: Literal["saxs"] = "saxs"
@@ -58,9 +68,18 @@ class Saxs(Model):
     beam_stop: NonNegativeLength = 3e-3
     detector: ImagingDetector = None
     populations: tuple[str, ...] | None = None
-    interference: Literal["independent", "explicit"] = "independent"
+    interference: Literal["independent", "explicit", "decoupling", "local_monodisperse"] = "independent"
+    sizes: Sizes = "law"
+    volume_fraction: Annotated[float, Field(gt=0, lt=FREEZING)] | None = None
+    hard_radius: PositiveLength | None = None
     background: PerLength = 0.0
-    polarisation: float = 1.0
+    solvent: bool = False
+    temperature: Temperature = 293.15
+    polarisation: Annotated[float, Field(ge=-1, le=1)] = 1.0
+    smear: bool = False
+    divergence: Annotated[float, Unit("rad", ge=0)] = 0.0
+    bandwidth: Bandwidth = Bandwidth()
+    tilt: tuple[Tilt, Tilt] = (0.0, 0.0)
     beam_center: tuple[Length, Length] | None = None
 
     def model_post_init(self, context: Any) -> None:
@@ -94,6 +113,7 @@ class Saxs(Model):
         grid = Grid((64, 64), side / 64, (float(specimen.shift[0]), float(specimen.shift[1])))
         prepared = PreparedSaxs(self, specimen, chosen, area, grid, specimen.thickness(grid))
         warn_beyond_born(prepared.chosen, self.energy, "raise the energy or use smaller particles")
+        prepared.check()
         return prepared
 
     def _chosen(self, specimen: Specimen) -> tuple[Population, ...]:
@@ -118,124 +138,33 @@ class Saxs(Model):
             "beam_stop_diameter [m]": self.beam_stop,
             "energy [eV]": self.energy,
             "polarisation": self.polarisation,
+            "detector_tilt_x [rad]": self.tilt[0],
+            "detector_tilt_y [rad]": self.tilt[1],
+            "smeared": self.smear,
+            "divergence [rad]": self.divergence,
+            **self.bandwidth.geometry(self.energy),
         }
+
+    def place(self) -> dict[str, Any]:
+        """The detector as `isotropic_frame` takes it."""
+        return {
+            "pixel": self.detector.pixel,
+            "distance": self.distance,
+            "stop": self.beam_stop,
+            "center": self._center(),
+            "tilt": self.tilt,
+            "polarisation": self.polarisation,
+        }
+
+    def largest_q(self, energy: float) -> float:
+        """|q| [rad/m] of the corner of the detector that is farthest from the beam, at `energy` [eV]."""
+        (ny, nx), pixel, (row, column) = self.detector.shape, self.detector.pixel, self._center()
+        corners = [(row - i, column - j) for i in (0, ny - 1) for j in (0, nx - 1)]
+        reach = [scattering_vectors((1, 1), pixel, self.distance, energy, c, self.tilt)[0] for c in corners]
+        return max(float(np.sqrt(np.sum(q * q))) for q in reach)
 
     def _center(self) -> tuple[float, float]:
         ny, nx = self.detector.shape
         if self.beam_center is None:
             return float(ny // 2), float(nx // 2)
         return self.beam_center[1] / self.detector.pixel, self.beam_center[0] / self.detector.pixel
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedSaxs:
-    """The chosen particles, the area [m^2] they stand for, and the thickness maps of the whole specimen."""
-
-    instrument: Saxs
-    specimen: Specimen
-    chosen: tuple[Population, ...]
-    area: float
-    grid: Grid
-    thickness: dict[Material, FloatArray]
-
-    @property
-    def frame_bytes(self) -> int:
-        """Working memory of one frame: a few float64 maps and vectors of the detector."""
-        return int(np.prod(self.instrument.detector.shape)) * 8 * 12
-
-    def transmission(self, energy: float) -> float:
-        """Mean transmission of the specimen over its extent at `energy` [eV]."""
-        depth = np.zeros(self.grid.shape)
-        for material, t in self.thickness.items():
-            depth += float(material.optics(energy).mu_total) * t
-        return 1.0 - self._mean(-np.expm1(-depth))
-
-    def matrix_thickness(self) -> float:
-        """Mean thickness of all matter [m]."""
-        return float(sum(self._mean(t) for t in self.thickness.values()))
-
-    def _mean(self, values: FloatArray) -> float:
-        """Mean over the extent; without layers all that is on the (square) grid belongs to the extent's area."""
-        share = 1.0 if self.specimen.layers.materials else self.grid.extent[0] * self.grid.extent[1] / self.area
-        return share * float(np.mean(values))
-
-    def measured(self) -> dict[str, Any]:
-        """Thickness [m] and transmission of the specimen, which put the frame on an absolute scale; the model used."""
-        thickness, model = self.matrix_thickness(), born_note(self.chosen, self.instrument.energy)
-        if thickness <= 0:
-            return dict(model)
-        transmission = self.transmission(self.instrument.energy)
-        return {"specimen_thickness [m]": thickness, "specimen_transmission": transmission, **model}
-
-    def curve(self, q: FloatArray, energy: float) -> FloatArray:
-        """Scattered fraction per solid angle [1/sr] of the particles at q (n,) [rad/m]."""
-        if not self.chosen:
-            return np.zeros_like(q)
-        return cross_section(self.specimen, self.chosen, q, energy) / self.area
-
-    def expose(self, frames: FrameTable) -> Exposure:
-        """Expected photons (frames, 1, y, x)."""
-        images = {energy: self._image(energy) for energy in dict.fromkeys(frames["energy"].tolist())}
-        incident = self.instrument.flux * frames["time"]
-        expected = np.stack([images[e] * n for e, n in zip(frames["energy"].tolist(), incident.tolist(), strict=True)])
-        group_energy = frames["energy"][:, None]
-        return Exposure(expected[:, None], group_energy, self._axes(), frames, incident)
-
-    def _image(self, energy: float) -> FloatArray:
-        """Expected photons per incident photon (y, x)."""
-        one = self.instrument
-        shape, pixel = tuple(one.detector.shape), one.detector.pixel
-        row, column = one._center()
-        q, solid_angle = scattering_vectors(shape, pixel, one.distance, energy, (row, column))
-        if one.interference == "explicit":
-            scattered = self._explicit(q, energy) / self.area
-        else:
-            length = np.sqrt(np.sum(q * q, axis=-1))
-            table = sampled_q(float(length.max()), self.chosen)
-            scattered = np.maximum(CubicSpline(table, self.curve(table, energy))(length), 0.0)
-        scattered = scattered + one.background * self.matrix_thickness()
-        image = scattered * solid_angle * polarisation(q, energy, one.polarisation) * self.transmission(energy)
-        y = (np.arange(shape[0]) - row)[:, None] * pixel
-        x = (np.arange(shape[1]) - column)[None, :] * pixel
-        image[np.hypot(x, y) < one.beam_stop / 2] = 0.0
-        return np.asarray(image)
-
-    def _explicit(self, q: FloatArray, energy: float) -> FloatArray:
-        parts = Specimen(self.specimen.layers, self.chosen, self.specimen.extent)
-        amplitude = parts.amplitude(q, energy)
-        return np.asarray(amplitude.real**2 + amplitude.imag**2)
-
-    def _axes(self) -> tuple[Axis, Axis]:
-        ny, nx = self.instrument.detector.shape
-        row, column = self.instrument._center()
-        pixel = self.instrument.detector.pixel
-        return Axis("y", (np.arange(ny) - row) * pixel, "m"), Axis("x", (np.arange(nx) - column) * pixel, "m")
-
-    def illuminate(self, frames: FrameTable) -> list[Illumination]:
-        """The beam's fluence, taken as even over the extent."""
-        area = np.pi * self.instrument.beam**2 / 4
-        times: dict[float, float] = {}
-        for energy, time in zip(frames["energy"].tolist(), frames["time"].tolist(), strict=True):
-            times[energy] = times.get(energy, 0.0) + time
-        return [
-            Illumination(energy, self.grid, np.full(self.grid.shape, self.instrument.flux * time / area))
-            for energy, time in times.items()
-        ]
-
-    def truth(self) -> dict[str, Truth]:
-        """The macroscopic cross section dSigma/dOmega(q) [1/m] of the particles, noise-free."""
-        if self.instrument.interference == "explicit":
-            return {}
-        thickness = self.matrix_thickness()
-        if not self.chosen or thickness <= 0:
-            return {}
-        q, _ = scattering_vectors(
-            tuple(self.instrument.detector.shape),
-            self.instrument.detector.pixel,
-            self.instrument.distance,
-            self.instrument.energy,
-            self.instrument._center(),
-        )
-        axis = sampled_q(float(np.sqrt(np.sum(q * q, axis=-1)).max()), self.chosen)
-        curve = self.curve(axis, self.instrument.energy) / thickness
-        return {"cross_section": Truth(curve, (Axis("q", axis, "rad/m"),), "1/m")}

@@ -18,11 +18,11 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from xsim.constants import wavelength
 from xsim.exposure import Array, Axis, Measurement, Truth, lookup
 from xsim.model import Model
 from xsim.reconstruct._data import bad_pixels, counted_share, need, offsets, photons, refuse, single_energy
 from xsim.reconstruct._protocol import Reconstruction
+from xsim.waves.far_field import polarisation, scattering_vectors
 
 
 class Radial(Model):
@@ -66,14 +66,14 @@ def q_and_weight(measurement: Measurement) -> tuple[Array, Array]:
     """|q| [rad/m] and solid angle [sr] times polarisation factor of every pixel (ny, nx)."""
     y, x = offsets(measurement)
     distance, pixel = need(measurement, "detector_distance", "distance"), need(measurement, "detector_pixel", "pixel")
-    ray = x * x + y * y + distance**2
-    two_theta = np.arctan2(np.hypot(y, x), distance)
-    q = 4 * np.pi / float(wavelength(measurement.frames["energy"][0])) * np.sin(two_theta / 2)
+    energy, center = float(measurement.frames["energy"][0]), (-float(y[0, 0]) / pixel, -float(x[0, 0]) / pixel)
+    shape = (measurement.counts.shape[-2], measurement.counts.shape[-1])
+    tilt = (float(lookup(measurement, "detector_tilt_x") or 0), float(lookup(measurement, "detector_tilt_y") or 0))
+    q, weight = scattering_vectors(shape, pixel, distance, energy, center, tilt)
     degree = lookup(measurement, "polarisation", "polarization")
-    factor: Array | float = 1.0
     if degree is not None:
-        factor = 1 - (1 + float(degree)) / 2 * x * x / ray - (1 - float(degree)) / 2 * y * y / ray
-    return q, pixel**2 * distance / ray**1.5 * factor
+        weight = weight * polarisation(q, energy, float(degree))
+    return np.sqrt(np.einsum("...i,...i->...", q, q)), weight
 
 
 def norm(measurement: Measurement) -> tuple[float, str]:

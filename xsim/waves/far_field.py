@@ -30,25 +30,39 @@ def scattering_vectors(
     distance: float,
     energy: float,
     center: tuple[float, float] | None = None,
+    tilt: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[FloatArray, FloatArray]:
     """Scattering vectors q (ny, nx, 3) [rad/m] and solid angles (ny, nx) [sr] of a flat detector's pixels.
 
     shape (ny, nx); pixel and distance [m]; energy [eV]; center (row, column): where the direct beam hits, in pixels,
-    by default (ny//2, nx//2). Solid angles at the pixel's centre; polarisation is left to `polarisation`.
+    by default (ny//2, nx//2); tilt of the detector about that point (see `detector_axes`).
+    Solid angles are those at the pixel's centre; polarisation is left to `polarisation`.
     """
     if not (pixel > 0 and distance > 0):
         raise RangeError("pixel and distance of a detector", value=(pixel, distance), allowed="> 0 m")
     row, column = (shape[0] // 2, shape[1] // 2) if center is None else center
     y = (np.arange(shape[0]) - row)[:, None] * pixel
     x = (np.arange(shape[1]) - column)[None, :] * pixel
-    transverse2 = x * x + y * y
-    path = np.sqrt(transverse2 + distance**2)
+    along, up, normal = detector_axes(tilt)
+    across = x * along[0] + y * up[0], x * along[1] + y * up[1]
+    depth = distance + x * along[2] + y * up[2]
+    transverse2 = across[0] ** 2 + across[1] ** 2
+    path = np.sqrt(transverse2 + depth**2)
     k = wavenumber(energy)
     q = np.empty((*shape, 3))
-    q[..., 0] = k * x / path
-    q[..., 1] = k * y / path
-    q[..., 2] = -k * transverse2 / (path * (path + distance))  # distance/path - 1 without cancellation
-    return q, pixel**2 * distance / path**3
+    q[..., 0] = k * across[0] / path
+    q[..., 1] = k * across[1] / path
+    q[..., 2] = -k * transverse2 / (path * (path + depth))  # depth/path - 1 without cancellation
+    return q, pixel**2 * distance * normal[2] / path**3
+
+
+def detector_axes(tilt: tuple[float, float]) -> FloatArray:
+    """Unit vectors (3, 3) of a detector's columns, rows and normal, in rows, turned about the point on the beam.
+
+    tilt (a, b) [rad]: first by b about the laboratory's y, then by a about its x, right-handed.
+    """
+    (ca, cb), (sa, sb) = np.cos(tilt), np.sin(tilt)
+    return np.array([[cb, sa * sb, -ca * sb], [0.0, ca, sa], [sb, -sa * cb, ca * cb]])
 
 
 def scattering_vectors_at(
