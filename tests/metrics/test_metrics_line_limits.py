@@ -85,6 +85,6 @@ def test_the_limit_expected_before_the_run_is_that_of_the_run():
     from xsim.planner.line_limits import expected_limits
 
     one, specimen = probe(field=["2 um", "2 um"]), sandwich(1e-15)
-    before = {limit.line: limit for limit in expected_limits(specimen, specimen, one)}
+    before = {limit.line: limit for limit in expected_limits(specimen, one)}
     after = {limit.line: limit for limit in of_measurement(xsim.simulate(specimen, one, seed=6))}
     assert before["Zn_K"].atoms == pytest.approx(after["Zn_K"].atoms, rel=0.05)

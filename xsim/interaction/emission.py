@@ -26,8 +26,9 @@ SCATTER_RANGE = (1e3, 150e3)
 SOFTEST = 200.0
 #: rings and directions per ring over which the detector's cone is averaged
 _RINGS, _SPOKES = 4, 12
-#: momenta of electrons [atomic units] between which Compton scatter is gathered into one energy
-_MOMENTA = (-20, -10, -6, -4, -3, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 3, 4, 6, 10, 20)
+#: momenta of electrons [atomic units] between which Compton scatter is gathered into one energy; on the side of low
+#: energies, where lines are, bins are no wider than a drift detector resolves, or their middles would look like lines
+_MOMENTA = (*range(-20, -2), -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 3, 4, 6, 10, 20)
 
 
 @dataclass(frozen=True, eq=False)

@@ -119,18 +119,19 @@ def background(
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Mean spectrum (channels,) of the frames (frames, channels) that show no line, and which frames show each line.
 
-    Where every frame shows a line all of them are taken: the background beside the lines is still that.
+    Where most frames show a line, by an element of the matrix or by the tails of a probe, the half of least counts in
+    its window is taken: chosen by the window, they tell the background beside it without bias.
     """
     shown = np.zeros((len(calibration.standards), len(counts)), bool)
+    dark = np.ones(len(counts), bool)
     for k, one in enumerate(calibration.standards):
         inside = one.inside(channel)
         beside = one.beside(channel, [other for other in calibration.standards if other is not one])
         if inside.any() and beside.any():
             ratio = np.count_nonzero(inside) / np.count_nonzero(beside)
-            shown[k] = detected(counts[:, inside].sum(axis=1), counts[:, beside].sum(axis=1), ratio, CLEAR)
-    # an element that is everywhere (a matrix) is no reason to leave frames out
-    some = [row for row in shown if row.mean() < 0.5]
-    dark = ~np.any(some, axis=0) if some else np.ones(len(counts), bool)
+            gross = counts[:, inside].sum(axis=1)
+            shown[k] = detected(gross, counts[:, beside].sum(axis=1), ratio, CLEAR)
+            dark &= ~shown[k] if shown[k].mean() < 0.5 else gross <= np.median(gross)
     kept = counts[dark] if dark.any() else counts
     return np.asarray(kept.mean(axis=0, dtype=np.float64)), shown
 

@@ -20,7 +20,7 @@ import numpy as np
 from xsim.dose.required import HOWELLS, ROSE
 from xsim.errors import RangeError
 from xsim.metrics.line_limits import LineLimit
-from xsim.planner.detectability import Detectability, detectability, without
+from xsim.planner.detectability import Detectability, detectability
 from xsim.planner.line_limits import expected_limits
 from xsim.specimen.population import Population
 from xsim.specimen.specimen import Specimen
@@ -84,7 +84,7 @@ def plan(
         if tell is not None:
             tell("comparing", done, len(instruments))
         found = detectability(specimen, instrument, name, index)
-        limits = expected_limits(specimen, without(specimen, name, index), instrument)
+        limits = expected_limits(specimen, instrument)
         outlooks.append(replace(_outlook(label, instrument.kind, found, particle, size), limits=tuple(limits)))
     if tell is not None:
         tell("comparing", len(instruments), len(instruments))

@@ -62,8 +62,10 @@ def sampled(prepared: Prepared, table: FrameTable) -> Sampled:
     means = np.array([[found[k].incident, found[k].expected] for k in known])
     every = np.arange(len(sizes))
     rates = [np.exp(np.interp(every, known, np.log(np.maximum(row, 1e-300)))) for row in means.T]
+    incident, expected = (float(np.where(rate > 1e-290, rate, 0.0) @ sizes) for rate in rates)
     return Sampled(
-        *(float(np.where(rate > 1e-290, rate, 0.0) @ sizes) for rate in rates),
+        incident,
+        expected,
         max(one.largest for one in found.values()),
         len(sizes),
         max(one.seconds for one in found.values()),
@@ -100,7 +102,7 @@ def _exposed(prepared: Prepared, table: FrameTable, rows: NDArray[np.int64], sec
         count += len(exposure.incident)
         largest = max(largest, _largest(exposure.expected))
         start, size = start + size, min(2 * size, chunk_rows(prepared, len(table)))
-    return _Setting(*(float(one) for one in sums / count), largest, frame, taken)
+    return _Setting(float(sums[0] / count), float(sums[1] / count), largest, frame, taken)
 
 
 def _largest(expected: Any) -> float:
