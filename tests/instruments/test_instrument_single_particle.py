@@ -64,7 +64,7 @@ def test_a_shot_at_a_turned_particle_is_a_shot_at_the_particle_described_turned(
     images = prepared.expose(frames).expected
     from xsim.specimen import rotations
 
-    turned = body.rotated(rotations.from_quaternion(prepared.orientations[1]))
+    turned = body.rotated(rotations.from_quaternion(prepared.met.orientation[1]))
     fixed = SingleParticle(**GENTLE, shots=1, orientation="fixed")
     again = fixed.prepare(turned).expose(fixed.frames()).expected
     np.testing.assert_allclose(images[1], again[0], rtol=1e-9, atol=1e-12 * images.max())

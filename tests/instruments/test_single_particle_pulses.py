@@ -8,7 +8,7 @@ import pytest
 from xsim.dose.damage import Damage
 from xsim.dose.pulse_damage import Exposed
 from xsim.errors import RangeError, ValidityWarning
-from xsim.instruments._shot_picture import q_end
+from xsim.instruments._shot_picture import BAND
 from xsim.instruments.single_particle import SingleParticle
 from xsim.specimen.specimen import Specimen
 
@@ -94,7 +94,7 @@ def test_damaged_shots_are_the_intact_pattern_times_what_is_left_plus_the_lost_l
     frames, truth = intact.frames(), b.truth()
     before, after = (p.expose(frames).expected[0, 0] for p in (a, b))
     fluence = truth["fluence"].values[0]
-    effect = Damage().effect(b.target, Exposed(8e3, fluence, 2e-15), q_end(damaged, 8e3))
+    effect = Damage().effect(b.target, Exposed(8e3, fluence, 2e-15), BAND * b.seen.q_end(8e3))
     assert effect.expansion[-1] < 1.02
     y, x = 40, 45
     where = np.arctan(np.hypot(y - 32, x - 32) * 600e-6 / 0.4) / 2

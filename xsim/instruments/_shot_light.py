@@ -43,6 +43,11 @@ def check_light(one: SingleParticle) -> None:
             value=" and ".join(steady), allowed="either flux and focus, or pulse",
             cure=f"leave out {' and '.join(steady)}: pulse.energy and pulse.focus say it",
         )  # fmt: skip
+    if one.hits is not None and one.damage is not None:
+        raise ScenarioError(
+            "damage of several particles at several fluences", field="hits", value=one.hits,
+            allowed="hits or damage", cure="leave hits out: then one particle meets every shot",
+        )  # fmt: skip
     if one.pulse is not None:
         one.pulse.shot(one.energy, 0)
     elif one.damage is not None:
@@ -70,7 +75,9 @@ def light_of(one: SingleParticle, frames: FrameTable, row: int) -> ShotLight:
         return ShotLight(one.flux * time, fluence, np.array([energy]), np.ones(1))
     shot = pulse.shot(energy, int(frames["shot"][row]))
     energies, weights = shot.spectrum.lines(pulse.lines)
-    return ShotLight(shot.photons, shot.fluence, energies, weights)
+    # particles anywhere in the focus weigh the fluence of its middle
+    fluence = shot.fluence if one.hits is None else shot.photons * pulse.focus.peak
+    return ShotLight(shot.photons, fluence, energies, weights)
 
 
 def shot_truth(one: SingleParticle) -> dict[str, Truth]:

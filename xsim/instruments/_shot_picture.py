@@ -19,9 +19,9 @@ from xsim.dose.damage import Effect
 from xsim.dose.pulse_damage import Exposed, Target
 from xsim.exposure import Axis, FrameTable, Truth
 from xsim.instruments._shot_light import light_of, pulse_of
+from xsim.instruments._shot_pixels import Pixels
 from xsim.sources.pulse import Pulse
 from xsim.specimen.specimen import Specimen
-from xsim.waves.far_field import polarisation, scattering_vectors
 
 if TYPE_CHECKING:
     from xsim.instruments.single_particle import SingleParticle
@@ -32,6 +32,8 @@ Body = Callable[[FloatArray, float, float], FloatArray]
 
 #: growth of the particle that moves speckles at the edge of the pattern by less than this phase [rad] is left out
 _PHASE = 0.1
+#: room left in q for the bandwidth of pulses
+BAND = 1.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,18 +45,19 @@ class Shown:
     energy: float
 
 
-def shot_picture(one: SingleParticle, target: Target | None, frames: FrameTable, row: int, body: Body) -> Shown:
+def shot_picture(
+    one: SingleParticle, seen: Pixels, target: Target | None, frames: FrameTable, row: int, body: Body
+) -> Shown:
     """One row of the frame table; body: the particle as it is turned in this shot; target: the particle that is
     damaged, or None."""
     light, pulse = light_of(one, frames, row), pulse_of(one, frames, row)
     picture = np.zeros(tuple(one.detector.shape))
-    last, effect = q_end(one, float(frames["energy"][row])), None
+    last, effect = BAND * seen.q_end(float(frames["energy"][row])), None
     if one.damage is not None and pulse is not None and target is not None:
         exposed = Exposed(float(frames["energy"][row]), light.fluence, pulse.duration, pulse.profile)
         effect = one.damage.effect(target, exposed, last)
     for energy, share in zip(light.energies.tolist(), light.weights.tolist(), strict=True):
-        q, solid_angle = scattering_vectors(tuple(one.detector.shape), one.detector.pixel, one.distance, energy)
-        polarised = polarisation(q, energy, one.polarisation)
+        q, solid_angle, polarised = seen.q(energy), seen.solid_angle, seen.polarised
         size = np.sqrt((q**2).sum(axis=-1))
         if effect is None or target is None:
             scattered = body(q, energy, 1.0)
@@ -63,13 +66,7 @@ def shot_picture(one: SingleParticle, target: Target | None, frames: FrameTable,
         picture += scattered * (share * light.fluence) * solid_angle * polarised
         if pulse is not None:
             picture += share * light.photons * solid_angle * pulse.background(size, energy, polarised)
-    return Shown(picture, light.photons, float(np.sum(light.energies * light.weights)))
-
-
-def q_end(one: SingleParticle, energy: float) -> float:
-    """Largest |q| [rad/m] of the detector, with room for the bandwidth of pulses."""
-    q, _ = scattering_vectors(tuple(one.detector.shape), one.detector.pixel, one.distance, energy)
-    return 1.05 * float(np.sqrt((q**2).sum(axis=-1).max()))
+    return Shown(picture * seen.open, light.photons, float(np.sum(light.energies * light.weights)))
 
 
 def _damaged(
@@ -114,14 +111,14 @@ def target_of(specimen: Specimen) -> Target | None:
     return Target(tuple(sorted(atoms.items())), volume)
 
 
-def kept_truth(one: SingleParticle, target: Target | None, pulses: list[Pulse]) -> dict[str, Truth]:
+def kept_truth(one: SingleParticle, seen: Pixels, target: Target | None, pulses: list[Pulse]) -> dict[str, Truth]:
     """What each of some pulses, in the middle of the focus, leaves of the pattern: `kept` (pulses, q), the resolution
     (pulses,) at which half of that at q = 0 is kept, and the photons absorbed and charge per atom."""
     if one.damage is None or target is None:
         return {}
     rows = []
     for pulse in pulses:
-        rows.append(one.damage.effect(target, _middle(one, pulse), q_end(one, one.energy)))
+        rows.append(one.damage.effect(target, _middle(one, pulse), BAND * seen.q_end(one.energy)))
     axis = Axis("pulse", np.arange(len(pulses)))
     q = np.linspace(0, rows[0].q[-1], 160)
     kept = np.array([np.interp(q, r.q, r.kept(target.radius)) for r in rows])

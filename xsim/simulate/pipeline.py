@@ -18,7 +18,7 @@ from xsim.instruments._protocol import Measuring
 from xsim.simulate.monitoring import monitored
 from xsim.simulate.pool import Workers
 from xsim.simulate.recording import Job, Store, collected, condensed, record
-from xsim.simulate.references import references
+from xsim.simulate.references import innermost, references
 from xsim.streams import StreamKey
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def simulate(
         job = Job(prepared, instrument.detector, StreamKey(seed, f"{name}/detector"))
         pool = workers if isinstance(workers, Workers) else Workers(workers, scratch)
         rows = chunk or chunk_rows(prepared, len(frames), pool.count)
-        store = Store(len(frames), name, scratch, frames.shape)
+        store = Store(len(frames), name, scratch, frames.shape, getattr(innermost(instrument), "keep_expected", True))
         pieces = [frames.take(slice(start, start + rows)) for start in range(0, len(frames), rows)]
         try:
             results = pool.map(record, job, pieces)

@@ -118,6 +118,7 @@ class Store:
     axes: tuple[Any, ...] = ()
     dark: int = 0  # frames in which no photon is expected
     live: Array | None = None  # live times [s] of a detector that tells them
+    expected: Any = None  # of all frames, once they are there and where it is kept
 
     def add(self, piece: FrameTable, result: Recorded) -> None:
         """Put the next frames where they belong. Raises RangeError where they will not fit on the disk."""
