@@ -28,6 +28,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "tilts": {"start": "-20 deg", "stop": "20 deg", "count": 3},
     "raster": {"field": ["200 nm", "400 nm"], "step": "200 nm"},
     "repeats": {"count": 2},
+    "pulses": {"durations": ["5 fs", "20 fs"], "energies": ["0.1 mJ", "1 mJ", "2 mJ"]},
 }
 
 

@@ -38,7 +38,7 @@ def barrier(charge: Any, radius: Any) -> FloatArray:
 def over_barrier(energy: Any, height: Any) -> FloatArray:
     """Share of electrons of kinetic `energy` [eV], born evenly in a uniform sphere, that its charge lets go."""
     ratio = np.asarray(energy, np.float64) / np.maximum(height, 1e-300)
-    return np.where(ratio <= 1, 0.0, 1 - np.clip(3 - 2 * np.minimum(ratio, 1.5), 0, 1) ** 1.5)
+    return np.asarray(1 - np.minimum(np.maximum(3 - 2 * ratio, 0.0), 1.0) ** 1.5)
 
 
 def within_reach(length: Any, radius: Any) -> FloatArray:

@@ -44,6 +44,8 @@ Profile = Literal["flat", "gaussian"]
 FS, NM = 1e-15, 1e-9
 #: hbar [eV fs]
 _HBAR = hbar / e / FS
+#: holes live at least 2.5 % of the pulse: what is refilled faster is empty for as short, and not worth the steps
+_FASTEST = 40.0
 #: how much less likely a shell one further out fills a hole
 _FURTHER = 0.1
 

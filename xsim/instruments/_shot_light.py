@@ -80,6 +80,13 @@ def light_of(one: SingleParticle, frames: FrameTable, row: int) -> ShotLight:
     return ShotLight(shot.photons, fluence, energies, weights)
 
 
+def brightest(one: SingleParticle, frames: FrameTable) -> float:
+    """Fluence [1/m^2] of the (mean) shot in the middle of the focus, of the strongest pulse of the table."""
+    if one.pulse is None or "pulse_energy" not in frames.columns:
+        return one.fluence
+    return one.fluence * float(np.max(frames["pulse_energy"])) / one.pulse.energy
+
+
 def shot_truth(one: SingleParticle) -> dict[str, Truth]:
     """Fluence, photons, mean photon energy and position of every shot, and the spectra of the first ones."""
     if one.pulse is None:

@@ -7,7 +7,7 @@ Damage: see `xsim.dose.damage`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from xsim.dose.pulse_damage import Exposed, Target
 from xsim.exposure import Axis, FrameTable, Truth
 from xsim.instruments._shot_light import light_of, pulse_of
 from xsim.instruments._shot_pixels import Pixels
+from xsim.registry import unknown
 from xsim.sources.pulse import Pulse
 from xsim.specimen.specimen import Specimen
 
@@ -46,10 +47,11 @@ class Shown:
 
 
 def shot_picture(
-    one: SingleParticle, seen: Pixels, target: Target | None, frames: FrameTable, row: int, body: Body
+    one: SingleParticle, seen: Pixels, atoms: tuple[Target | None, float], frames: FrameTable, row: int, body: Body
 ) -> Shown:
-    """One row of the frame table; body: the particle as it is turned in this shot; target: the particle that is
-    damaged, or None."""
+    """One row of the frame table; body: the particle as it is turned in this shot; atoms: the particle that is damaged,
+    or None, and how many of it are in the light."""
+    target, present = atoms
     light, pulse = light_of(one, frames, row), pulse_of(one, frames, row)
     picture = np.zeros(tuple(one.detector.shape))
     last, effect = BAND * seen.q_end(float(frames["energy"][row])), None
@@ -62,7 +64,7 @@ def shot_picture(
         if effect is None or target is None:
             scattered = body(q, energy, 1.0)
         else:
-            scattered = _damaged(effect, target, last, size, partial(body, q, energy))
+            scattered = _damaged(effect, target, last, size, partial(body, q, energy), present)
         picture += scattered * (share * light.fluence) * solid_angle * polarised
         if pulse is not None:
             picture += share * light.photons * solid_angle * pulse.background(size, energy, polarised)
@@ -70,11 +72,11 @@ def shot_picture(
 
 
 def _damaged(
-    effect: Effect, target: Target, last: float, size: FloatArray, body: Callable[[float], FloatArray]
+    effect: Effect, target: Target, last: float, size: FloatArray, body: Callable[[float], FloatArray], present: float
 ) -> FloatArray:
     """Scattered photons per fluence and solid angle [m^2]: pattern and background. body: of the particle grown by some
-    factor; last: the largest |q| [rad/m]."""
-    total = target.count * R_E**2 * effect.background(size)
+    factor; last: the largest |q| [rad/m]; present: particles in the light."""
+    total = present * target.count * R_E**2 * effect.background(size)
     moments = len(effect.expansion)
     for grown, rows in effect.groups(_PHASE / (last * target.radius)):
         total += len(rows) / moments * body(grown) * effect.left(size, rows)
@@ -90,6 +92,20 @@ def check_damage(one: SingleParticle, target: Target | None) -> None:
 def _middle(one: SingleParticle, pulse: Pulse) -> Exposed:
     """The mean pulse in the middle of the focus."""
     return Exposed(one.energy, pulse.peak_fluence(one.energy), pulse.duration, pulse.profile)
+
+
+def alone(specimen: Specimen, name: str | None) -> Specimen:
+    """The specimen with the population `name` only, moved to the middle of the beam; as it is without a name. Raises
+    UnknownNameError."""
+    if name is None:
+        return specimen
+    known = list(dict.fromkeys(p.name for p in specimen.populations))
+    chosen = [p for p in specimen.populations if p.name == name]
+    if not chosen:
+        raise unknown("no such population", name, known, field="particle")
+    places = np.concatenate([p.poses.positions for p in chosen])
+    middle = (places.min(axis=0) + places.max(axis=0)) / 2
+    return replace(specimen, populations=tuple(p.moved(np.eye(3), -middle) for p in chosen))
 
 
 def target_of(specimen: Specimen) -> Target | None:

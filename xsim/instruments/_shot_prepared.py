@@ -15,7 +15,7 @@ from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
 from xsim.instruments._ladder import born_note
 from xsim.instruments._recent import Recent
 from xsim.instruments._shot_hits import Flights, focus_of, hits_truth
-from xsim.instruments._shot_light import shot_truth
+from xsim.instruments._shot_light import brightest, shot_truth
 from xsim.instruments._shot_picture import Body, kept_truth, shot_picture, target_of
 from xsim.instruments._shot_pixels import Pixels, together
 from xsim.specimen import rotations
@@ -68,10 +68,18 @@ class PreparedSingleParticle:
         expected = np.empty((len(frames), 1, *one.detector.shape))
         incident, energies = np.empty(len(frames)), np.empty(len(frames))
         for i, shot in enumerate(frames["shot"].tolist()):
-            shown = shot_picture(one, self.seen, self.target, frames, i, self._body_in(shot))
+            shown = shot_picture(one, self.seen, self._atoms_in(shot), frames, i, self._body_in(shot))
             expected[i, 0] = shown.expected
             incident[i], energies[i] = shown.photons, shown.energy
         return Exposure(expected, energies[:, None], self._axes(), frames, incident)
+
+    def _atoms_in(self, shot: int) -> tuple[Target | None, float]:
+        """The particle that is damaged, and how many of it, weighted by the light and size of each, are in a shot."""
+        rows = self.met.of(shot)
+        places, scales = self.met.position[rows.start : rows.stop], self.met.scale[rows.start : rows.stop]
+        focus = focus_of(self.instrument)
+        share = focus.density(places[:, 0], places[:, 1]) / focus.peak if self.met.placed else np.ones(len(rows))
+        return self.target, float(np.sum(share * scales**3))
 
     def _body_in(self, shot: int) -> Body:
         """Scattered intensity per fluence (of the middle of the focus) and solid angle [m^2] in a shot, at q."""
@@ -122,7 +130,7 @@ class PreparedSingleParticle:
         radius = max(reach(self.specimen), 1e-9)
         grid = Grid((64, 64), 2.2 * radius / 64)
         energies = list(dict.fromkeys(frames["energy"].tolist()))
-        fluence = np.full(grid.shape, self.instrument.fluence)
+        fluence = np.full(grid.shape, brightest(self.instrument, frames))
         return [Illumination(energy, grid, fluence, pose=f"fresh particle at {energy:.6g} eV") for energy in energies]
 
     def truth(self) -> dict[str, Truth]:

@@ -30,7 +30,7 @@ from xsim.instruments._ladder import warn_beyond_born
 from xsim.instruments._shot_checks import warn_beyond_linear, warn_beyond_tables, warn_if_undersampled, warn_of_light
 from xsim.instruments._shot_hits import flights
 from xsim.instruments._shot_light import check_light, light_geometry, warn_if_wide
-from xsim.instruments._shot_picture import check_damage
+from xsim.instruments._shot_picture import alone, check_damage
 from xsim.instruments._shot_pixels import module_geometry, pixels
 from xsim.instruments._shot_prepared import PreparedSingleParticle, body_at
 from xsim.model import Model
@@ -49,8 +49,9 @@ class SingleParticle(Model):
 
     flux x exposure_time = photons per shot within the focus of diameter `focus` [m] (exposure_time is one over the
     repetition rate). `shots`: number of frames. `beam_stop`: diameter [m] at the detector. `orientation` "random", or
-    "fixed" for the specimen as it stands. `pulse`: X-ray laser pulses (xsim.sources.pulse) instead of flux and focus;
-    `damage`: what they do to the particle (xsim.dose.damage), nothing if it is left out. `amplitude`: "exact" at every
+    "fixed" for the specimen as it stands. `particle`: name of the population that flies into the beam, alone; all
+    together without. `pulse`: X-ray laser pulses (xsim.sources.pulse) instead of flux and focus; `damage`: what they do
+    to the particle (xsim.dose.damage), nothing if it is left out. `amplitude`: "exact" at every
     orientation, from a "lattice" in q, or "auto", the cheaper one that keeps the relative `tolerance` (see
     xsim.specimen.turning; the error found is told). `hits`: mean number of particles in the focus, Poisson-distributed
     (see xsim.instruments._shot_hits; one in every shot unless given). `size`: how sizes vary from particle to particle.
@@ -63,6 +64,7 @@ class SingleParticle(Model):
     exposure_time: Time = 1 / 120
     focus: PositiveLength = 200e-9
     shots: Annotated[int, Field(ge=1)] = 4
+    particle: str | None = None
     orientation: Literal["random", "fixed"] = "random"
     orientation_seed: int = 1
     distance: PositiveLength = 0.4
@@ -102,6 +104,7 @@ class SingleParticle(Model):
 
     def prepare(self, specimen: Specimen) -> PreparedSingleParticle:
         """Check the particle's size against the sampling of its speckles; warns with the numbers."""
+        specimen = alone(specimen, self.particle)
         met = flights(self, specimen)
         seen = pixels(self.detector, self.distance, self.beam_stop, self.polarisation)
         body = body_at(self, specimen, seen, self.energy, float(met.scale.max(initial=1.0)))

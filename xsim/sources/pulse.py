@@ -101,6 +101,12 @@ class Pulse(Model):
                 allowed=f"{SHORTEST * 1e15:g} fs to {LONGEST * 1e15:g} fs (FWHM)", cure="give the length of one pulse",
             )  # fmt: skip
 
+    def with_values(self, duration: float, energy: float) -> Pulse:
+        """The same source with pulses of another `duration` [s] and mean `energy` [J]. Raises RangeError."""
+        other = self.model_copy(update={"duration": duration, "energy": energy})
+        other.model_post_init(None)
+        return other
+
     def photons(self, energy: float) -> float:
         """Mean photons of `energy` [eV] in the focus."""
         return self.energy * self.transmission / (energy * E_CHARGE)
