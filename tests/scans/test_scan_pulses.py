@@ -30,7 +30,7 @@ BALLS = Specimen.from_table(
 )
 LINE = {"kind": "seeded", "modes_seeded": 1e6, "pedestal": 0}
 PULSE = {"energy": "1 mJ", "duration": "5 fs", "focus": {"size": "100 nm"}, "spectrum": LINE}
-SCAN = Pulses(durations=("5 fs", "60 fs"), energies=("1 uJ", "2 mJ"))
+SCAN = Pulses(durations=("5 fs", "100 fs"), energies=("1 uJ", "2 mJ"))
 
 
 def instrument(**more: object) -> SingleParticle:
@@ -48,7 +48,7 @@ def test_long_strong_pulses_keep_less_resolution_in_the_patterns_as_in_the_model
     found = PulseResolutionScore(name="d").of_measurement(m)
     assert found["d_3"] > 1.5 * found["d_0"] == pytest.approx(1.5 * found["d_1"])
     # the fringes of a box come from its faces, whose distances are longer than those of all its atoms: they go first
-    assert found["d_model_3"] < found["d_3"] < 2 * found["d_model_3"]
+    assert found["d_model_3"] < found["d_3"]
     kept = m.truth["kept"].values
     assert np.all(kept[:, 0] > 0.99)
     assert kept[1, 1, 100] < kept[0, 1, 100]
@@ -66,9 +66,9 @@ def test_slopes_of_rings_find_what_is_left_whatever_the_background() -> None:
     left = np.exp(-((middles / 36) ** 2))
     slope = ring_slopes(np.stack([first, first * left[ring] + 0.3 * ring])[:, None], q, 28)[1]
     np.testing.assert_allclose(slope, left, rtol=1e-9)
-    expected = 2 * np.pi / (36 * np.sqrt(np.log(2)))
-    assert kept_to(middles, slope) == pytest.approx(expected, rel=0.02)
-    assert kept_to(middles, 0.01 * slope) == np.inf
+    expected = 2 * np.pi / (36 * np.sqrt(np.log(4)))
+    assert kept_to(middles, slope, 0.25) == pytest.approx(expected, rel=0.02)
+    assert kept_to(middles, 0.01 * slope, 0.25) == np.inf
 
 
 def test_the_particle_alone_in_the_beam_is_the_one_named_whatever_stands_elsewhere() -> None:

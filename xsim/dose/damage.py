@@ -36,6 +36,8 @@ FloatArray = NDArray[np.float64]
 
 #: photons absorbed per atom up to which a linear rule holds: it overstates by 15 % there
 LINEAR = 0.3
+#: share of the intact pattern down to which it counts as kept: half the amplitude
+KEPT = 0.25
 #: histories are worked out at fluences that grow by this factor (in natural logarithms) and interpolated between them
 _STEP = 0.2
 #: below this share of photons absorbed per atom nothing happens to the pattern
@@ -112,13 +114,14 @@ class Effect:
         stays = 3 * (np.sin(x) - x * np.cos(x)) / x**3
         return np.asarray((np.abs(self.ratio) ** 2 * stays**2).mean(axis=0))
 
-    def resolution(self, radius: float, level: float = 0.5) -> float:
-        """2 pi/q [m] where `kept` falls below `level` of what it is at q = 0; that of the last q if it never does."""
+    def resolution(self, radius: float, level: float = KEPT) -> float:
+        """2 pi/q [m] where `kept` falls below `level`; of the last q if it never does, infinite if it begins so."""
         kept = self.kept(radius)
-        kept = kept / kept[0]
         below = np.flatnonzero(kept < level)
         if not len(below):
             return float(2 * np.pi / self.q[-1])
+        if below[0] == 0:
+            return float("inf")
         a, b = below[0] - 1, below[0]
         at = np.interp(-level, [-kept[a], -kept[b]], [self.q[a], self.q[b]])
         return float(2 * np.pi / at)

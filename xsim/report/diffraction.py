@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xsim.exposure import Array, Measurement
+from xsim.exposure import Array, Measurement, Truth
 from xsim.formats._pixels import masked_pixels
 from xsim.formats._scattering import radial_curve
 from xsim.report.panels import Curves, Line
@@ -31,7 +31,32 @@ def diffraction_view(measurement: Measurement) -> Rows:
         label = frame_label(measurement, index)
         measured, expected = _seen(measurement, index)
         rows.append(pair(measurement, measured, expected, label, pixel, same, "log", unit))
+    kept = kept_panel(measurement)
+    if kept is not None:
+        rows.append([kept])
     return with_truth(measurement, rows, scan_points=True)
+
+
+def kept_panel(measurement: Measurement) -> Curves | None:
+    """What each pulse leaves of the particle's pattern, over q; None where no damage was modelled."""
+    kept = measurement.truth.get("kept")
+    if kept is None:
+        return None
+    q = kept.axes[-1].values * 1e-9
+    rows = kept.values.reshape(-1, len(q))
+    lines = tuple(Line(label, q, row) for label, row in zip(_pulse_labels(kept), rows, strict=True))
+    return Curves("What a pulse leaves of the pattern", "q [nm⁻¹]", "share of the intact pattern", lines)
+
+
+def _pulse_labels(kept: Truth) -> list[str]:
+    """Duration and energy of every pulse, as far as they differ."""
+    scales = {"pulse_duration": (1e15, "fs"), "pulse_energy": (1e3, "mJ")}
+    labels = [""]
+    for axis in kept.axes[:-1]:
+        scale, unit = scales.get(axis.name, (1.0, ""))
+        names = [f"{value * scale:.3g} {unit}" for value in axis.values.tolist()] if unit else [""]
+        labels = [", ".join(part for part in (label, name) if part) for label in labels for name in names]
+    return labels
 
 
 def saxs_view(measurement: Measurement) -> Rows:

@@ -2,7 +2,8 @@
 
 In every ring of |q| the pattern I of a damaging pulse is a I_1 + b, I_1 that of the first pulse of the scan (make it
 gentle) scaled to the same light: the slope a is what is left of the pattern and in its place, b the background. The
-resolution is 2 pi/q where a falls below half of what it is in the innermost rings, or the finest that is recorded.
+resolution is 2 pi/q where a falls below `level`, or the finest that is recorded; none (infinite) if it always is. The
+model's own number takes the particle for a ball of atoms and counts from q = 0.
 """
 
 from __future__ import annotations
@@ -20,20 +21,19 @@ from xsim.model import Model
 
 FloatArray = NDArray[np.float64]
 
-#: share of the innermost pattern below which nothing is left of it
-DESTROYED = 0.02
-
 
 class PulseResolutionScore(Model):
     """NAME_i [m] of pulse i (in the order of the scan) by its patterns, NAME_model_i by the damage model.
 
-    of: the noise-free expectation, or what was counted. rings: into which |q| is divided.
+    of: the noise-free expectation, or what was counted. rings: into which |q| is divided. level: share of the
+    intact pattern; 0.25 is half the amplitude.
     """
 
     kind: Literal["pulse_resolution"] = "pulse_resolution"
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
     of: Literal["expected", "counts"] = "expected"
     rings: Annotated[int, Field(ge=4, le=1000)] = 12
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.25
 
     def of_measurement(self, measurement: Measurement) -> dict[str, float]:
         """The numbers. Raises RangeError for anything but a scan over pulses."""
@@ -51,7 +51,7 @@ class PulseResolutionScore(Model):
         slopes = ring_slopes(patterns / light, q, self.rings)
         edges = np.linspace(0, q.max(), self.rings + 1)
         middles = (edges[1:] + edges[:-1]) / 2
-        found = {f"{self.name}_{i}": kept_to(middles, slope) for i, slope in enumerate(slopes)}
+        found = {f"{self.name}_{i}": kept_to(middles, slope, self.level) for i, slope in enumerate(slopes)}
         model = measurement.truth.get("resolution_kept")
         if model is not None:
             found |= {f"{self.name}_model_{i}": float(d) for i, d in enumerate(np.ravel(model.values))}
@@ -73,19 +73,17 @@ def ring_slopes(patterns: FloatArray, q: FloatArray, rings: int) -> FloatArray:
     return slopes
 
 
-def kept_to(q: FloatArray, slope: FloatArray) -> float:
-    """2 pi/q [m] where `slope` (n,) falls below half its mean over the innermost two rings with a value; infinite if
-    that is less than DESTROYED."""
+def kept_to(q: FloatArray, slope: FloatArray, level: float) -> float:
+    """2 pi/q [m] where `slope` (n,) first falls below `level`; of the last q if it never does, infinite if it begins
+    so."""
     known = np.flatnonzero(np.isfinite(slope))
-    inner = slope[known[:2]].mean()
-    if inner < DESTROYED:
-        return float("inf")
-    below = known[slope[known] < inner / 2]
+    below = np.flatnonzero(slope[known] < level)
     if not len(below):
         return float(2 * np.pi / q[known[-1]])
-    b = int(below[0])
-    a = int(known[max(np.flatnonzero(known == b)[0] - 1, 0)])
-    at = np.interp(-inner / 2, [-slope[a], -slope[b]], [q[a], q[b]])
+    if below[0] == 0:
+        return float("inf")
+    a, b = known[below[0] - 1], known[below[0]]
+    at = np.interp(-level, [-slope[a], -slope[b]], [q[a], q[b]])
     return float(2 * np.pi / at)
 
 
