@@ -117,5 +117,3 @@ def _ways(true: Array, group: Array | None, flat: bool) -> Array:
     if flat:
         ways = np.concatenate([ways, product(np.array([0.0, 0.0, 0.0, 1.0]), ways)])
     return ways
-
-

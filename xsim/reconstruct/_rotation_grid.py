@@ -2,8 +2,9 @@
 
 The 120 corners of the 600-cell are the icosahedral rotations as unit quaternions; the points of the lattice with n
 steps along each of its 720 edges, pushed out onto the sphere and counted once for q and -q, are 10 (n + 5 n^3)
-rotations about 0.944/n rad apart. A point at the distance |p| from the centre before it is pushed out stands for a
-share of all orientations proportional to 1/|p|^4, which is its weight.
+rotations, neighbours (2 pi/5)/n rad apart along the edges, which resolve angles of about
+0.944/n rad. A point at the distance |p| from the centre before it is pushed out stands for a share of all orientations
+proportional to 1/|p|^4, which is its weight.
 
 Quaternions are w, x, y, z, w >= 0. Reference: Loh & Elser, Phys. Rev. E 80, 026705 (2009), appendix C, doi
 10.1103/PhysRevE.80.026705.
@@ -20,7 +21,7 @@ from xsim.errors import RangeError
 from xsim.exposure import Array
 
 GOLDEN = (1 + 5**0.5) / 2
-#: step between neighbours times the level [rad]
+#: angle that a level resolves, times the level [rad]
 STEP = 0.944
 #: levels beyond this (some 3e6 rotations) serve no data that fits a machine
 MOST = 40
@@ -43,7 +44,7 @@ def rotation_grid(level: int) -> tuple[Array, Array]:
         raise RangeError("level of the rotation grid", field="level", value=level, allowed=f"1 to {MOST}")
     corners = _corners()
     near = np.isclose(corners @ corners.T, GOLDEN / 2)
-    cells = [c for c in _cliques(near)]
+    cells = _cliques(near)
     steps = [s for s in itertools.product(range(level + 1), repeat=4) if sum(s) == level]
     points = np.einsum("sk,ckx->csx", np.array(steps) / level, corners[np.array(cells)]).reshape(-1, 4)
     points = points * _sign(points)[:, None]

@@ -7,9 +7,8 @@ import warnings
 import numpy as np
 
 from xsim.errors import SamplingWarning
-from xsim.exposure import Array
-from xsim.reconstruct._rotation_grid import STEP, level_for, rotation_count
 from xsim.reconstruct._photon_frames import PhotonFrames
+from xsim.reconstruct._rotation_grid import STEP, level_for, rotation_count
 from xsim.reconstruct._sorting_runs import Sorting
 from xsim.waves.fft import fft2
 
@@ -26,7 +25,7 @@ MOST_FRAMES = 500
 
 
 def warn_if_coarse(level: int, diameter: float, edge: float) -> float:
-    """The step [rad] that a particle of `diameter` [m] needs up to |q| = edge [rad/m]; warns where `level` is coarser."""
+    """The step [rad] that a particle of `diameter` [m] needs up to |q| = edge [rad/m]; warns if `level` is coarser."""
     needed, step = 2 * np.pi / (edge * diameter), STEP / level
     if step > COARSE * needed:
         enough = level_for(COARSE * needed)

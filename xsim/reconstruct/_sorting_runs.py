@@ -13,6 +13,8 @@ from xsim.streams import StreamKey, generator
 
 #: by what beta grows, and after how many iterations
 GROWTH, EVERY = 2**0.5, 3
+#: steps within which chances are of one orientation: the neighbours, not theirs
+NEAR = 1.5
 #: iterations before any frame is left out
 PATIENCE = 8
 
@@ -47,7 +49,7 @@ class Sorting:
     def orientations(self) -> Array:
         """Quaternions (frames, 4), w >= 0: the mean over the chances near the most likely rotation."""
         grid = rotation_grid(self.job.level)[0]
-        near = np.cos(1.2 * STEP / self.job.level / 2)
+        near = np.cos(NEAR * STEP / self.job.level / 2)
         found = np.empty((len(self.used), 4))
         for d, chance in enumerate(self.last.chances):
             some = np.flatnonzero(chance)
@@ -62,7 +64,7 @@ class Sorting:
     def sharpness(self) -> Array:
         """The share of the chances (frames,) within a step of the most likely rotation."""
         grid = rotation_grid(self.job.level)[0]
-        near = np.cos(1.2 * STEP / self.job.level / 2)
+        near = np.cos(NEAR * STEP / self.job.level / 2)
         tops = grid[np.argmax(self.last.chances, axis=1)]
         return np.array(
             [float(c[np.abs(grid @ top) >= near].sum()) for c, top in zip(self.last.chances, tops, strict=True)]
@@ -72,11 +74,11 @@ class Sorting:
 def best_start(job: Sorter, course: Course, key: StreamKey, starts: int) -> Sorting:
     """The random start of the largest likelihood."""
     prior = radial_model(job)
-    runs = []
+    runs: list[Sorting] = []
     for number in range(starts):
-        noise = generator(key, number).random(prior.shape, np.float32)
+        noise: Array = generator(key, number).random(prior.shape, np.float32)
         noise = (noise + np.pad(noise[:0:-1, :0:-1, :0:-1], ((1, 0),) * 3, mode="edge")) / 2
-        runs.append(_run(job, course, prior * (np.float32(0.5) + noise), np.ones(len(job.frames))))
+        runs.append(_run(job, course, np.asarray(prior * (np.float32(0.5) + noise)), np.ones(len(job.frames))))
     return max(runs, key=lambda run: float(run.history["likelihood"][-1]))
 
 
@@ -104,7 +106,7 @@ def _run(job: Sorter, course: Course, model: Array, fluence: Array, used: Array 
     beta, history = course.beta, []
     for number in range(course.iterations):
         last = maximise(job, model, fluence, beta)
-        fluence = last.fluence if course.scale else fluence
+        fluence = np.asarray(last.fluence if course.scale else fluence)
         if number >= PATIENCE and beta >= 1:
             used = fitting(last.misfit, course.outliers)
         photons, exposure = merged(job, last, fluence, used)
@@ -122,7 +124,7 @@ def _run(job: Sorter, course: Course, model: Array, fluence: Array, used: Array 
 
 
 def fitting(misfit: Array, limit: float) -> Array:
-    """Which frames (frames,) fit: not more than `limit` robust standard deviations (of 1 at least) beyond the median."""
+    """Which frames (frames,) fit: at most `limit` robust standard deviations (of 1 at least) beyond the median."""
     middle = float(np.median(misfit))
     spread = 1.4826 * float(np.median(np.abs(misfit - middle)))
     return np.asarray(misfit <= middle + limit * max(1.0, spread))

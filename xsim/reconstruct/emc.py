@@ -6,10 +6,9 @@
     compress   W(q) = sum P_dr K_dt / sum P_dr phi_d c_t         over all d, r, t with R_r^T q_t near q or -q
 
 K_dt: photons; c_t: solid angle times polarisation; w_r: weight of a rotation of the 600-cell's grid. The model starts
-as the mean intensity at each |q| times random numbers. beta grows from its first value to 1. Many starts are sorted on a
-coarse grid; the one of the largest likelihood goes on to the fine grid. Where little was measured the mean at that |q|
-is the prior. Frames that fit their best orientation far worse than the others do (two particles at once) are left out,
-as are blank ones.
+as the mean intensity at each |q| times random numbers. beta grows from its first value to 1. Many starts are sorted on
+a coarse grid; the one of the largest likelihood goes on to finer grids. The mean at that |q| is the prior where little
+was measured. Frames that fit far worse than the others do (two particles at once) are left out, as are blank ones.
 
 Valid for single scattering of identical particles whose intensity obeys Friedel's law. Rotations must be so fine that
 a speckle at the edge of the data is met: steps of at most d / D for the full-period resolution d and the diameter D.
@@ -39,13 +38,12 @@ from xsim.reconstruct._sorting_checks import COARSE, extent, warn_if_coarse, war
 from xsim.reconstruct._sorting_runs import Course, Sorting, best_start, refined
 from xsim.streams import StreamKey
 
-
 #: the finest grid that is chosen without being asked for
 LARGEST = 8
 
 
 class Emc(Model):
-    """level: of the finest rotation grid, 10 (n + 5 n^3) rotations some 0.944/n rad apart, or "auto" for what the
+    """level: of the finest rotation grid, 10 (n + 5 n^3) rotations that resolve 0.944/n rad, or "auto" for what the
     particle's diameter asks for (at most 8); starts: random starts on the grid of first_level; iterations: at most, on
     each grid; beta: the first, or "auto" for 1 at few photons and less at many; voxels: of the model along a speckle
     (2 pi over the diameter), but none smaller than a pixel; q_max: share of the detector's edge up to which pixels are
