@@ -38,6 +38,8 @@ WRONG: dict[str, tuple[str, dict[str, Any], str, tuple[str, ...]]] = {
         "full_field", {"defocus": "9e8 m"}, "", ("samples a side", "<= 134217728")),
     "a source as wide as the sun": (
         "full_field", {"condenser": {"critical": {"width": ["1e9 m", "1 um"]}}}, "", ("samples a side",)),
+    "a probe so far out of focus that no grid holds it": (
+        "stxm", {"defocus": "5 mm"}, "field", ("samples", "<= ", "defocus less")),
     "a length beyond any experiment": ("stxm", {"step": "1e30 m"}, "step", ("1e30 m", "1e+09 m", "exponent")),
     "a length below any experiment": ("cdi", {"distance": "1e-30 m"}, "distance", ("1e-18", "exponent")),
     "an energy beyond any experiment": ("cdi", {"energy": "1e40 eV"}, "energy", ("1e+12 eV",)),
@@ -118,7 +120,7 @@ def test_the_settings_that_are_spoiled_are_good() -> None:
     assert mistakes_of({"specimen": SPECIMEN, "instrument": entries}) == []
 
 
-@pytest.mark.parametrize("kind", ["full_field", "stxm"])
+@pytest.mark.parametrize("kind", ["full_field", "stxm", "ptychography"])
 def test_a_particle_larger_than_the_field_is_told_with_both_sizes(kind: str) -> None:
     ball = {"name": "ball", "material": "gold", "shape": {"kind": "sphere", "radius": "400 nm"}}
     tables = {"specimen": {"population": [ball]}, "instrument": [{"name": "one", "kind": kind, **SMALL[kind]}]}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xsim.constants import wavelength
 from xsim.errors import RangeError, SamplingError, SamplingWarning
+from xsim.instruments._field_of_view import warn_of_cut
 from xsim.instruments._saturation import warn_of_saturation
 from xsim.instruments._scan_wave import enclosed_diameter
 from xsim.specimen.specimen import Specimen
@@ -86,8 +87,9 @@ def check_fly(instrument: Ptychography, spot: NDArray[Any], grid: Grid) -> None:
 
 
 def check_field(instrument: Ptychography, specimen: Specimen) -> None:
-    """Tell where no particle of a specimen lies in the scanned field: nothing but layers would be seen."""
+    """Tell where a particle is larger than the scanned field, and where none lies in it: only layers would be seen."""
     width, height = instrument.field
+    warn_of_cut(specimen, width, height)
     nearest = np.inf
     for population in specimen.populations:
         if len(population.poses):

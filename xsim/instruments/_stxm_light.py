@@ -194,5 +194,5 @@ def check_size(shape: tuple[int, ...], most: int) -> None:
             field="field",
             value=f"{shape[0]} x {shape[1]} samples",
             allowed=f"<= {most} samples",
-            cure="scan a smaller field",
+            cure="defocus less, or scan a smaller field: the spot with its tails and the way that it travels must fit",
         )

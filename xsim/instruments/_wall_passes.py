@@ -22,19 +22,26 @@ def mark_walls(sides: Any, phase: Any, at: tuple[Any, Any], limit: float, even: 
         y, x = at[0][n] + REACH, at[1][n] + REACH
         low = high = phase[y - 1, x - 1]
         least, most = 0, 0
-        for k in range(1, 9):
-            value = phase[y + k // 3 - 1, x + k % 3 - 1]
-            if value < low:
-                low, least = value, k
-            if value > high:
-                high, most = value, k
+        for j in range(3):
+            for i in range(3):
+                value = phase[y + j - 1, x + i - 1]
+                if value < low:
+                    low, least = value, 3 * j + i
+                if value > high:
+                    high, most = value, 3 * j + i
         rise = high - low
-        if rise <= limit:
-            continue
-        for k in range(25):
-            value = phase[y + k // 5 - 2, x + k % 5 - 2]
-            low, high = min(low, value), max(high, value)
-            if high - low - rise > even * rise:
-                break
-        else:
+        if rise > limit and _even(phase, y, x, low, high, even * rise):
             sides[0, n], sides[1, n] = least, most
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _even(phase: Any, y: int, x: int, low: float, high: float, more: float) -> bool:
+    """Whether the 5 x 5 neighbours of a sample leave low..high by no `more`; the corners, most likely to, first."""
+    rise = high - low
+    for j in (0, 4, 2, 1, 3):
+        for i in (0, 4, 2, 1, 3):
+            value = phase[y + j - 2, x + i - 2]
+            low, high = min(low, value), max(high, value)
+        if high - low - rise > more:
+            return False
+    return True
