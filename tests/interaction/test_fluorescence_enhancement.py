@@ -72,8 +72,8 @@ def independent(table, kev, out, families):
 @pytest.fixture
 def without_compton(monkeypatch):
     """fisx takes elastic scatter as a source, but not Compton scatter."""
-    every = room._sources
-    monkeypatch.setattr(room, "_sources", lambda *a: [s for s in every(*a) if s.label != "Compton"])
+    every = room.sources
+    monkeypatch.setattr(room, "sources", lambda *a: [s for s in every(*a) if s.label != "Compton"])
 
 
 STACK = [("Au", 19.3, 50e-7), ("Fe2O3", 5.24, 2e-4), ("ZnS", 4.09, 3e-4), ("CaCO3", 2.71, 20e-4)]

@@ -22,6 +22,7 @@ from xsim.instruments._points import raster_grid
 from xsim.instruments._recent import Recent
 from xsim.instruments._spot import value_at
 from xsim.instruments._standards import as_geometry, mean_density, standards, survived
+from xsim.interaction.bodies import Beside, beside_of
 from xsim.interaction.emission import Cone, Group, groups
 from xsim.interaction.enhancement import Enhancement, enhancement_of
 from xsim.matter import elements
@@ -56,6 +57,7 @@ class FluorescencePrepared:
     frame_bytes: int = 8192
     _recent: Recent = attribute(default_factory=lambda: Recent(2))
     _answers: Recent = attribute(default_factory=lambda: Recent(2))
+    _beside: Recent = attribute(default_factory=lambda: Recent(4))
 
     @staticmethod
     def of(instrument: Any, specimen: Specimen, cone: Cone | None = None) -> FluorescencePrepared:
@@ -240,7 +242,28 @@ class FluorescencePrepared:
                     maps = part.gathered([columns.spread(values) for values in left[pair:end]])
                     for j, values in enumerate(maps, start=first + pair):
                         photons[:, j] += self.cone.solid_angle * value_at(part.grid, values, y, x)
+        photons += self._from_bodies([group.label for group in found], (energy, light), y, x)
         return Emitted(found, photons)
+
+    def _from_bodies(
+        self, labels: list[str], energies: tuple[float, float], y: FloatArray, x: FloatArray
+    ) -> FloatArray:
+        """Photons (points, groups) of secondary light from bodies per photon, by the spot on the middle plane."""
+        lit, (energy, light), photons = self.voxels, energies, np.zeros((len(y), len(labels)))
+        if not self.instrument.secondary:
+            return photons
+        seen = lit.layout.near.edges
+        made: Beside | None = self._beside.get(
+            light, lambda: beside_of(self.specimen, lit.cuts, light, self.cone, seen)
+        )
+        if made is None:
+            return photons
+        numbers = lit.heights()
+        for part in lit.spot(energy, numbers[len(numbers) // 2]):
+            for label in (name for name in made.maps if name in labels):
+                (values,) = part.gathered([made.on(part.grid, label)])
+                photons[:, labels.index(label)] += self.cone.solid_angle * value_at(part.grid, values, y, x)
+        return photons
 
 
 def _of_order(group: Group, order: int) -> str:

@@ -17,8 +17,8 @@ plate is refocused at every energy, unless `focus_energy` says where it stays in
 `bandwidth` and `harmonics` excite line by line (a mirror's focus is the same for all energies, and the n-th order of a
 zone plate focuses the n-th harmonic there; both keep the halo of unfocused orders); `monitor` counts I0.
 
-Range of validity. Straight rays: no diffraction inside the specimen. Layers are excited by fluorescence and
-scatter from inside the specimen as well, to first order (`xsim.interaction.enhancement`), bodies by the beam alone. A
+Range of validity. Straight rays: no diffraction inside the specimen. Layers and bodies are excited by fluorescence and
+scatter from inside the specimen as well, to first order (`xsim.interaction.enhancement`, `xsim.interaction.bodies`). A
 layer cannot be left along itself: with flat layers the detector must stay 10 degrees away from their plane. Lines below
 200 eV are left out.
 
@@ -60,8 +60,8 @@ class Fluorescence(Model):
     energy-dispersive, its own area and distance give the solid angle; detector_angle: from the direction of the beam
     [rad]; detectors: several of this kind at places of their own instead.
     polarised: horizontally (False: not at all). slabs: of the specimen along the beam (None: so many that the
-    absorption and the spot are followed). secondary: layers excited by fluorescence and scatter from inside the
-    specimen too (`xsim.interaction.enhancement`), or by the beam alone.
+    absorption and the spot are followed). secondary: layers and bodies excited by fluorescence and scatter from
+    inside the specimen too (`xsim.interaction.enhancement`, `bodies`), or by the beam alone.
     """
 
     kind: Literal["fluorescence"] = "fluorescence"

@@ -60,7 +60,7 @@ class Microprobe(Model):
     [m]. detector: energy-dispersive for fluorescence, a counter for transmission (its default follows `signal`).
     detector_angle: from the direction of the beam [rad]; detectors: several of this kind, for fluorescence, at places
     of their own instead. polarised: horizontally. slabs: along the beam (None: found).
-    secondary: layers excited by fluorescence and scatter from inside the specimen too, or by the beam alone.
+    secondary: layers and bodies excited by fluorescence and scatter from inside the specimen too, or by the beam alone.
     """
 
     kind: Literal["microprobe"] = "microprobe"

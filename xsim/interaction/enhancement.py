@@ -10,9 +10,8 @@ on the beam nor on where it falls. What the beam starts in a voxel, in layers an
 all lines with their cascades and, taken as going out evenly in all directions, elastic and Compton scatter.
 
 Range of validity. First order: light excited by light excited by light is estimated, and told where it passes 1 %. The
-receiving layers are taken as if no bodies displaced them, and bodies receive nothing from elsewhere: exact for layers,
-bodies and beams in layers lose the enhancement inside the body itself, about mu d times the yield, d its size. Cells
-grow by 30 % from the faces, a tenth of the shortest absorption length thick at first: 0.3 % of the enhancement.
+receiving layers are taken as if no bodies displaced them; what bodies receive is `xsim.interaction.bodies`. Cells grow
+ by 30 % from the faces, a tenth of the shortest absorption length thick at first: 0.3 % of the enhancement.
 References: de Boer, X-Ray Spectrom. 19, 145 (1990), doi 10.1002/xrs.1300190306; Sherman, Spectrochim. Acta 7, 283
 (1955), doi 10.1016/0371-1951(55)80041-0.
 """
@@ -99,7 +98,7 @@ class Enhancement:
 
         found: the groups of a beam of `energy` [eV], of which lines have an element.
         """
-        lines = _fluorescent(found)
+        lines = fluorescent(found)
         weights = np.zeros((len(lines), len(self.stack.materials), len(self.stack.which)))
         for source, phi in self._answers(lines, found, energy):
             weights += source.started[None, :, None] * phi[:, None, :]
@@ -133,7 +132,7 @@ class Enhancement:
 
         Primary, excited by those, and excited by these, the last as `third` estimates it.
         """
-        lines, lit = _fluorescent(found), self._lit(energy)
+        lines, lit = fluorescent(found), self._lit(energy)
         shares = [self.stack.share(line.energy, self.stack.out) for line in lines]
         light = [lit * self.stack.per_cell(line.made) for line in lines]
         primary = np.array([np.sum(a * b) for a, b in zip(light, shares, strict=True)])
@@ -151,10 +150,10 @@ class Enhancement:
         """Metres of each cell along the beam, weakened as the beam is there."""
         return self.stack.share(energy, -self.stack.along) * self.stack.depths / abs(self.stack.along)
 
-    def _answers(self, lines: list[Group], found: list[Group], energy: float) -> Iterator[tuple[_Source, Array]]:
+    def _answers(self, lines: list[Group], found: list[Group], energy: float) -> Iterator[tuple[Source, Array]]:
         """Sources with Phi (lines, cells) [1/sr] per photon that they start; those of lines are kept for all beams."""
         labels = tuple(line.label for line in lines)
-        for source in _sources(self.stack.materials, found, energy):
+        for source in sources(self.stack.materials, found, energy):
             phi = self._known.get((source.energy, labels))
             if phi is None:
                 shares = [self.stack.share(line.energy, self.stack.out) for line in lines]
@@ -187,12 +186,13 @@ class Enhancement:
         return np.ascontiguousarray(index)
 
 
-def _fluorescent(found: list[Group]) -> list[Group]:
+def fluorescent(found: list[Group]) -> list[Group]:
+    """Those that are lines of an element."""
     return [group for group in found if group.element]
 
 
 @dataclass(frozen=True, eq=False)
-class _Source:
+class Source:
     """Photons of `energy` [eV] that the beam starts in all directions per metre of each material."""
 
     label: str
@@ -200,18 +200,18 @@ class _Source:
     started: Array
 
 
-def _sources(materials: tuple[Material, ...], found: list[Group], energy: float) -> list[_Source]:
+def sources(materials: tuple[Material, ...], found: list[Group], energy: float) -> list[Source]:
     """All that can excite something."""
     least = min((min(elements.element(s).edges.values()) for m in materials for s in m.number_densities), default=0.0)
-    sources = [_Source(line.label, line.energy, 4 * np.pi * line.made) for line in _fluorescent(found)]
+    every = [Source(line.label, line.energy, 4 * np.pi * line.made) for line in fluorescent(found)]
     scattered = np.zeros((2, len(materials)))
     for i, material in enumerate(materials):
         for symbol, number in material.number_densities.items():
             scattered[:, i] += number * np.array(elements.element(symbol).scatter(np.asarray(energy)))
-    sources.append(_Source("elastic", energy, scattered[0]))
-    sources.append(_Source("Compton", float(scatter.compton_energy(energy, np.pi / 2)), scattered[1]))
-    total = np.maximum(np.sum([s.started for s in sources], axis=0), 1e-300)
-    return [s for s in sources if s.energy > max(least, SOFTEST) and np.any(s.started > WEAKEST * total)]
+    every.append(Source("elastic", energy, scattered[0]))
+    every.append(Source("Compton", float(scatter.compton_energy(energy, np.pi / 2)), scattered[1]))
+    total = np.maximum(np.sum([s.started for s in every], axis=0), 1e-300)
+    return [s for s in every if s.energy > max(least, SOFTEST) and np.any(s.started > WEAKEST * total)]
 
 
 def enhancement_of(
