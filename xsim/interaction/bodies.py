@@ -103,8 +103,8 @@ def beside_of(
         return None
     materials = tuple(dict.fromkeys([*specimen.layers.materials, *(p.material for p in every)]))
     bodies = list(range(len(dict.fromkeys(specimen.layers.materials)), len(materials)))
-    size = np.array([max(2 * float(p.radii.max()) for p in every if p.material == materials[m]) for m in bodies])
-    if not _matter(materials, groups(materials, energy, cone), energy, bodies, size):
+    metres = np.array([_metres([p for p in every if p.material == material]) for material in materials])
+    if not _matter(materials, groups(materials, energy, cone), energy, bodies, metres):
         return None
     around = _around(every, seen, 3 / min(float(materials[m].optics(energy).mu_total) for m in bodies))
     if around is None:
@@ -116,6 +116,17 @@ def beside_of(
         return None
     maps = answer.added(voxels, incoming(voxels, energy))
     return Beside(around, {g.label: m for g, m in zip(fluorescent(found), maps, strict=True) if m.any()})
+
+
+def _metres(some: list[Population]) -> float:
+    """Metres of these bodies that a beam passes, at most but for chance: one of the largest, and what lies about it."""
+    if not some:
+        return 0.0
+    largest, passed = max(2 * float(p.radii.max()) for p in some), 0.0
+    for p in some:
+        spread = np.ptp(p.poses.positions[:, :2], axis=0) + 2 * p.radii.max()
+        passed += float(np.sum(4 / 3 * np.pi * np.broadcast_to(p.radii, (len(p),)) ** 3)) / float(np.prod(spread))
+    return largest + passed
 
 
 def _around(every: list[Population], seen: tuple[float, float, float, float], reach: float) -> Grid | None:
@@ -142,8 +153,8 @@ def answer_of(specimen: Specimen, voxels: Voxels, grid: Grid, found: list[Group]
     found: the groups of that beam, `made` per material of `voxels`.
     """
     bodies = [m for m, material in enumerate(voxels.materials) if material not in specimen.layers.materials]
-    size = np.array([voxels.inside[m].sum(axis=0).max(initial=0.0) for m in bodies])
-    chosen = _matter(voxels.materials, found, energy, bodies, size)
+    metres = voxels.inside.sum(axis=1).max(axis=(1, 2), initial=0.0)
+    chosen = _matter(voxels.materials, found, energy, bodies, metres)
     filled = voxels.inside[bodies].sum(axis=0) > 0
     if not chosen or not filled.any():
         return None
@@ -179,9 +190,12 @@ def answer_of(specimen: Specimen, voxels: Voxels, grid: Grid, found: list[Group]
 
 
 def _matter(
-    materials: tuple[Material, ...], found: list[Group], energy: float, bodies: list[int], size: Array
+    materials: tuple[Material, ...], found: list[Group], energy: float, bodies: list[int], metres: Array
 ) -> list[tuple[Source, Array]]:
-    """Sources that can add something, with what they make of each line (lines, materials); size [m] of the bodies."""
+    """Sources that can add something, with what they make of each line (lines, materials).
+
+    metres: of each material that a beam passes at most; those of layers do not count.
+    """
     lines = fluorescent(found)
     if not bodies or not lines:
         return []
@@ -192,7 +206,10 @@ def _matter(
         # softer lines decide nothing: no window lets them pass
         strong = np.array([line.made * (line.energy >= SEEN) for line in lines])[:, bodies]
         gain = np.where(strong > 1e-2 * strong.max(axis=0), made[:, bodies] / np.maximum(strong, 1e-300), 0)
-        bound = gain.max(axis=0) * source.started.max() * np.minimum(size / 4, 1 / mu)
+        # a beam that starts light in d_s metres beside d_r: half goes one way, and no ray within d_r is longer than it
+        mine, others = metres[bodies], np.where(np.isin(np.arange(len(metres)), bodies), metres / 2, np.inf)
+        ways = np.minimum(np.minimum(mine / 4, 1 / mu)[:, None], others)
+        bound = gain.max(axis=0) * (ways * source.started).max(axis=1)
         kept.append((source, made, float(bound.max())))
     total = sum(bound for _, _, bound in kept)
     return [(s, made) for s, made, bound in kept if bound > WEAKEST * total] if total > LEAST else []
