@@ -70,7 +70,8 @@ def copy_amplitude(population: Population, energy: float) -> Body:
     if host is None:
         return lambda q: np.asarray(shape.amplitude(q, energy))
     displaced = contrast(host, None, energy) * factor
-    return lambda q: np.asarray(shape.amplitude(q, energy)) + displaced * np.asarray(shape.form_factor(q))
+    volume = getattr(shape, "displaced", shape.form_factor)
+    return lambda q: np.asarray(shape.amplitude(q, energy)) + displaced * np.asarray(volume(q))
 
 
 def scatters_by_itself(shape: Any) -> bool:

@@ -18,6 +18,7 @@ from pydantic import field_validator, model_validator
 
 from xsim.model import Model
 from xsim.specimen.atoms import AtomicStructure, Selection
+from xsim.specimen.hydration import ATOM, PITCH, Hydration, shell_points
 from xsim.specimen.lattice import Scatterers
 from xsim.specimen.shape import FloatArray, Poses
 from xsim.specimen.shapes._sampling import ball_amplitude, lengths, random_directions
@@ -25,12 +26,16 @@ from xsim.specimen.shapes._volume import find_file
 from xsim.units import Density
 from xsim.waves.grid import Grid
 
+#: radius of the ball that stands for a cell of the shell [m]
+_CELL = float(np.cbrt(3 / (4 * np.pi))) * PITCH
+
 
 class Atoms(Model):
     """The atoms of a PDB or mmCIF `file`: one molecule, or its `assembly`.
 
     waters and hydrogens: see `xsim.specimen.atoms`; b_factors: damp by one mean B per element; density [kg/m^3]: turns
-    masses into the volumes that the atoms displace.
+    masses into the volumes that the atoms displace. hydration: a shell of bound water (xsim.specimen.hydration), which
+    scatters, but counts neither as thickness nor in the dose.
     """
 
     kind: Literal["atoms"] = "atoms"
@@ -40,6 +45,7 @@ class Atoms(Model):
     hydrogens: Literal["file", "counted"] = "file"
     b_factors: bool = False
     density: Density = 1350.0
+    hydration: Hydration | None = None
 
     @field_validator("file")
     @classmethod
@@ -69,16 +75,36 @@ class Atoms(Model):
 
     @property
     def radius(self) -> float:
-        """Radius about the centre of mass that holds every ball [m]."""
-        return float((lengths(self.balls.positions) + self.balls.radii).max())
+        """Radius about the centre of mass that holds every ball, and the shell [m]."""
+        shell = 0.0 if self.hydration is None else self.hydration.thickness + ATOM
+        return float((lengths(self.balls.positions) + np.maximum(self.balls.radii, shell)).max())
 
     def amplitude(self, q: FloatArray, energy: float) -> NDArray[np.complex128]:
         """Scattering amplitude in vacuum [m] for q (..., 3) [rad/m] in the shape's frame, `energy` [eV]."""
-        return self.structure.amplitude(q, energy, b=self.b_factors)
+        found = self.structure.amplitude(q, energy, b=self.b_factors)
+        return found if self.hydration is None else found + self.hydration.per_volume(energy) * self._shell_volume(q)
+
+    def displaced(self, q: FloatArray) -> NDArray[np.complex128]:
+        """Transform of all that atoms and shell displace [m^3] for q (..., 3) [rad/m] in the shape's frame."""
+        found = self.form_factor(q)
+        return found if self.hydration is None else found + self._shell_volume(q)
+
+    def _shell_volume(self, q: FloatArray) -> NDArray[np.complex128]:
+        from xsim.specimen.atoms import phase_sum
+
+        assert self.hydration is not None
+        flat = np.ascontiguousarray(np.asarray(q, np.float64).reshape(-1, 3))
+        where = shell_points(self.structure.positions, self.hydration.thickness)
+        cells = PITCH**3 * ball_amplitude(lengths(flat) * _CELL) * phase_sum(flat, where, np.ones(len(where)))
+        return np.asarray(cells).reshape(np.shape(q)[:-1])
 
     def scatterers(self, energy: float, host: complex = 0.0) -> list[Scatterers]:
         """Its points that scatter alike at `energy` [eV]; host: amplitude per volume [1/m^2] of what it displaces."""
         found = self.structure.scatterers(energy, b=self.b_factors)
+        if self.hydration is not None:
+            cell = (self.hydration.per_volume(energy) - host) * PITCH**3
+            where = shell_points(self.structure.positions, self.hydration.thickness)
+            found.append((where, np.ones(len(where)), lambda square: cell * ball_amplitude(np.sqrt(square) * _CELL)))
         if host == 0:
             return found
         balls = self.balls
