@@ -10,7 +10,7 @@ from the seed alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +110,7 @@ def _places(one: SingleParticle, first: NDArray[np.int64], radii: FloatArray, ke
     return places
 
 
-def _evenly(count: int, width: float, rng: np.random.Generator) -> FloatArray:
+def _evenly(count: int, width: float, rng: Any) -> FloatArray:
     radius, angle = width * np.sqrt(rng.uniform(size=count)), 2 * np.pi * rng.uniform(size=count)
     return np.stack([radius * np.cos(angle), radius * np.sin(angle), width * rng.uniform(-1, 1, count)], axis=1)
 
