@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import warnings
+from pathlib import Path
 from typing import Any
 
 from xsim.cli._output import add_json, columns, prefixed, print_json, progress
@@ -19,6 +20,12 @@ def add(commands: Any) -> argparse.ArgumentParser:
     command.add_argument(
         "--feature", metavar="POPULATION", help="what has to be seen: one particle of it (default: the smallest)"
     )
+    command.add_argument(
+        "--sharing",
+        action="store_true",
+        help="dose per copy against the number of copies",
+    )
+    command.add_argument("-o", "--out", metavar="FILE.png", type=Path, help="with --sharing: plot it")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
     add_json(command)
     return command
@@ -35,6 +42,10 @@ def execute(arguments: argparse.Namespace) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", XsimWarning)
         specimen, instruments = build(scenario, scenario.seed)
+        if arguments.sharing:
+            energy = float(next(iter(instruments.values())).frames()["energy"][0])
+            with located(scenario, ""):
+                return _share(arguments, specimen, energy)
         with progress(arguments.quiet) as tell, located(scenario, ""):
             found = plan(specimen, instruments, arguments.feature, tell)
     if arguments.json:
@@ -66,6 +77,30 @@ def execute(arguments: argparse.Namespace) -> int:
             for name, one in limits
         ]  # fmt: skip
         print(columns([head, *table]))
+    return 0
+
+
+def _share(arguments: argparse.Namespace, specimen: Any, energy: float) -> int:
+    """Print, or plot, the dose of each copy against their number, at the first instrument's photon energy."""
+    from xsim.errors import RangeError
+    from xsim.planner.sharing import sharing_figure, sharing_plan
+    from xsim.report.figures import save
+
+    if arguments.out is not None and arguments.out.suffix != ".png":
+        raise RangeError("--out: not a picture", value=str(arguments.out), allowed="a name that ends in .png")
+    found = sharing_plan(specimen, energy, arguments.feature)
+    if arguments.out is not None:
+        save(sharing_figure(found), arguments.out)
+    if arguments.json:
+        print_json(found.as_dict())
+        return 0
+    print(f"{found.feature} in {found.background} at {prefixed(energy, 'eV')}: finest detail within 1e8 Gy per nm")
+    rows = [
+        (f"{s.copies:.0e}", prefixed(s.size, "m"), prefixed(s.dose, "Gy"), prefixed(s.alone, "Gy"),
+         f"{s.fluence * 1e-12:.3g}")
+        for s in found.shares
+    ]  # fmt: skip
+    print(columns([("copies", "resolution", "dose of each", "of one alone", "photons/um^2 on each"), *rows]))
     return 0
 
 
