@@ -64,11 +64,10 @@ def dose_per_copy(
     size: float,
     energy: float,
     copies: float,
-    photons: float = ROSE_PHOTONS,
 ) -> float:
-    """Dose [Gy] to each of `copies` for detail of `size` [m] at `energy` [eV]; `photons` from all of them together."""
+    """Dose [Gy] to each of `copies` for detail of `size` [m] at `energy` [eV]; seen (Rose) by all of them together."""
     _checked(copies)
-    return required_dose(feature, background, size, energy, photons) / copies
+    return required_dose(feature, background, size, energy) / copies
 
 
 def copies_needed(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xsim.dose.required import HOWELLS
+from xsim.dose.required import required_dose
 from xsim.dose.sharing import GARMAN, HENDERSON, Share, sharing
 from xsim.planner.plan import nearest_to_axis, smallest
 from xsim.specimen.specimen import Specimen
@@ -24,19 +24,27 @@ class SharingPlan:
     background: str
     energy: float
     shares: tuple[Share, ...]
+    nanometre: float  #: dose [Gy] of one copy alone for detail of 1 nm
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         rows = [asdict(share) for share in self.shares]
-        return {"feature": self.feature, "background": self.background, "energy": self.energy, "copies": rows}
+        return {
+            "feature": self.feature,
+            "background": self.background,
+            "energy": self.energy,
+            "dose_for_1nm": self.nanometre,
+            "copies": rows,
+        }
 
 
 def sharing_plan(specimen: Specimen, energy: float, feature: str | None = None) -> SharingPlan:
     """The curve for one particle of population `feature` (the smallest if None) at `energy` [eV]."""
     particle = nearest_to_axis(specimen, feature or smallest(specimen))
     host = particle.host
+    one = required_dose(particle.material, host, 1e-9, energy)
     found = sharing(particle.material, host, energy, COPIES)
-    return SharingPlan(particle.material.name, host.name if host else "vacuum", energy, tuple(found))
+    return SharingPlan(particle.material.name, host.name if host else "vacuum", energy, tuple(found), one)
 
 
 def sharing_figure(plan: SharingPlan) -> Any:
@@ -49,8 +57,8 @@ def sharing_figure(plan: SharingPlan) -> Any:
     dose = Curves(
         "Dose per copy", "copies", "dose [Gy]",
         (
-            Line("each copy, tolerable (1e8 Gy per nm)", copies, np.array([HOWELLS(size) for size in sizes])),
-            Line("needed by one alone", copies, np.array([share.alone for share in plan.shares])),
+            Line("at its best resolution (1e8 Gy per nm)", copies, np.array([share.dose for share in plan.shares])),
+            Line("for 1 nm", copies, plan.nanometre / copies),
             Line("Garman 30 MGy", copies, np.full(len(copies), GARMAN)),
             Line("Henderson 20 MGy", copies, np.full(len(copies), HENDERSON)),
         ), log_x=True, log_y=True,
