@@ -5,10 +5,12 @@
 A group is the K, L or M lines of one element in the proportions in which the beam excites them; d is what the detector
 makes of one photon of it. Compton and elastic scatter, and sums of two photons where the detector has a resolving time,
 have columns of their own, whose shapes are fitted to the sum spectrum first (non-negative least squares: Compton
-scatter is a row of narrow peaks below the elastic one). Each point is then fitted with the same weights, 1 over the
-fitted sum spectrum: they are those of Poisson counts but for a factor, and since they know nothing of the point's own
-noise the result has no bias. N = sum_c B_gc n_c has the variance sum_c B_gc^2 n_c, at least that of one count. Photons
-are told by dividing by the live time over the real time, and by the share of events that hold one photon alone.
+scatter is a row of narrow peaks below the elastic one, with a tail to low energies that falls smoothly). Each point
+is then fitted with the same weights, 1 over the fitted sum spectrum: they are those of Poisson counts but for a factor,
+and since they know nothing of the point's own noise the result has no bias. N = sum_c B_gc n_c has the variance sum_c
+B_gc^2 n_c, at least that of one count. Photons are told by dividing by the live time over the real time, and by the
+share of events that hold one photon alone. Where no elements are named, those are fitted that the sum spectrum shows
+(`xsim.reconstruct._line_choice`).
 
 Range of validity. Lines of a group keep their proportions: where the specimen itself absorbs soft lines of a group more
 than hard ones (L lines in thick matter), the group's number leans to the lines that count most. Elements whose lines
@@ -18,6 +20,7 @@ Reference: Van Espen & Lemberge, Adv. X-ray Anal. 43, 560 (2000); Vekemans et al
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -29,17 +32,22 @@ from xsim.exposure import Array, Axis, Measurement, Truth, lookup
 from xsim.matter.silicon_response import Response, spectra
 from xsim.model import Model
 from xsim.reconstruct._data import need, refuse
+from xsim.reconstruct._line_choice import LEAST, chosen
 from xsim.reconstruct._protocol import Reconstruction
 from xsim.reconstruct._spectra import channels, lacks_spectra, total_spectrum
 from xsim.reconstruct._spectra import spectra as counted
-from xsim.reconstruct.line_sum import LineSum
+from xsim.reconstruct.line_sum import SOUGHT, strongest
 from xsim.spill import blocks
 from xsim.units import Energy
 
 #: lines that the detector sees less than this share of do not make a group
 _SEEN = 1e-3
+#: photons of less [eV] are lost in noise
+_LOWEST = 200.0
 #: Compton peaks: from this share of the Compton energy, this many deviations of the response apart
-_COMPTON_FROM, _COMPTON_STEP = 0.88, 1.5
+_COMPTON_FROM, _COMPTON_STEP = 0.88, 1.25
+#: its tail below: falls by 1/e over so many eV each, from that share of the Compton energy; smooth, so no line is made
+_TAILS, _TAIL_FROM, _TAIL_STEP = np.geomspace(60.0, 3000.0, 10), 0.4, 20.0
 
 
 class LineFit(Model):
@@ -63,11 +71,12 @@ class LineFit(Model):
         refuse(measurement, self.kind, self.accepts(measurement))
         beam, total = float(measurement.frames["energy"][0]), total_spectrum(measurement)
         columns = _Columns(measurement, self.lowest)
-        elements = self.elements or LineSum(most=self.most).found(columns.energy, total, beam)
+        inside = columns.inside(beam)
+        elements = self.elements or self._found(columns, total, inside, beam)
         groups = {name: column for element in elements for name, column in columns.groups(element, beam).items()}
         if not groups:
             raise RangeError("no line to fit", value=", ".join(elements), allowed=f"lines from {self.lowest:g} eV")
-        names, inside = list(groups), columns.inside(beam)
+        names = list(groups)
         shapes, fitted = _shapes(columns, list(groups.values()), total, inside, beam)
         weight = 1 / np.maximum(fitted[inside], 1e-3 * fitted[inside].max() / inside.sum())
         design = np.stack([*groups.values(), *shapes.values()], axis=1)[inside]
@@ -90,6 +99,29 @@ class LineFit(Model):
         numbers = {"chi2_per_channel": float(chi2), "groups": float(len(names))}
         title = "photons of line groups, by linear least squares"
         return Reconstruction(maps, axes, "photon", title, "line", error=errors, extras=extras, numbers=numbers)
+
+    def _found(self, columns: _Columns, total: Array, inside: Array, beam: float) -> list[str]:
+        """Elements whose lines the sum spectrum shows. Raises RangeError if there are none."""
+        candidates: dict[str, dict[str, Array]] = {}
+        for element in SOUGHT.split():
+            with suppress(RangeError):
+                strongest(element, beam, columns.energy)
+                candidates[element] = columns.groups(element, beam)
+        found = chosen(
+            {name: groups for name, groups in candidates.items() if groups},
+            total,
+            inside,
+            lambda groups: _shapes(columns, groups, total, inside, beam),
+            self.most,
+        )
+        if not found:
+            raise RangeError(
+                "no line stands out of the sum spectrum",
+                value=f"{total.sum():.4g} counts",
+                allowed=f"{LEAST:g} standard errors",
+                cure='name the elements, such as elements = ["Fe"], or count longer',
+            )
+        return found
 
 
 class _Columns:
@@ -135,16 +167,20 @@ class _Columns:
             seen = strength * self.seen(energies)
             fitted = seen[energies > self.lowest].sum()
             if fitted > _SEEN * strength.sum() and fitted > seen.sum() / 2:
-                found[f"{element}_{family}"] = strength / strength.sum() @ self.of(energies)
+                far = energies > _LOWEST  # softer lines leave no trace
+                found[f"{element}_{family}"] = strength[far] / strength.sum() @ self.of(energies[far])
         return found
 
     def compton(self, beam: float) -> Array:
-        """Narrow peaks (n, channels) that Compton scatter is made of, from below its energy up to the elastic peak."""
+        """What Compton scatter is made of (n, channels): narrow peaks up to the elastic one, and smooth tails."""
         from xsim.matter.scatter import compton_energy
 
         middle = float(compton_energy(beam, np.pi / 2 if self.angle is None else float(np.mean(self.angle))))
         step = _COMPTON_STEP * self.response.fwhm(middle) / FWHM
-        return self.of(np.arange(_COMPTON_FROM * middle, beam - step, step))
+        peaks = self.of(np.arange(_COMPTON_FROM * middle, beam - step, step))
+        below = np.arange(_TAIL_FROM * middle, middle, _TAIL_STEP)
+        falling = np.exp((below - middle) / _TAILS[:, None])
+        return np.concatenate([peaks, falling / falling.sum(axis=1, keepdims=True) @ self.of(below)])
 
 
 def _shapes(
@@ -155,7 +191,7 @@ def _shapes(
     from scipy.signal import fftconvolve
 
     elastic, narrow = columns.of(np.array([beam])), columns.compton(beam)
-    parts = np.concatenate([np.array(groups), elastic, narrow])
+    parts = np.concatenate([*(group[None] for group in groups), elastic, narrow])
     weight, sums = 1 / np.sqrt(np.maximum(total[inside], 1)), np.zeros_like(total)
     fitted = total
     for _ in range(4):  # sums are made of what was fitted before; weights are those of the fit

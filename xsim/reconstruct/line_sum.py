@@ -28,7 +28,7 @@ from xsim.reconstruct._spectra import channels, lacks_spectra, total_spectrum
 from xsim.units import Energy
 
 #: elements that are looked for, by their K lines and (from Sr on) L lines
-_SOUGHT = """
+SOUGHT = """
 Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Sr Y Zr Nb Mo Ag Cd In Sn Sb I Cs Ba
 Ce Gd W Re Os Ir Pt Au Hg Tl Pb Bi U
 """
@@ -95,7 +95,7 @@ class LineSum(Model):
         from xsim.matter.lines import fluorescence_lines
 
         found: list[tuple[float, Peak]] = []
-        for element in _SOUGHT.split():
+        for element in SOUGHT.split():
             try:
                 peak = strongest(element, beam, channel)
             except RangeError:
