@@ -104,3 +104,12 @@ def test_a_field_of_no_whole_number_of_pixels_is_told_with_what_is_imaged_and_th
         warnings.simplefilter("always")
         microscope(field="590 nm", pixel="10 nm", wave_pixel="5 nm").prepare(Specimen())
     assert not [w for w in told if "rows" in str(w.message)]
+
+
+@pytest.mark.filterwarnings("ignore::xsim.errors.SamplingWarning")
+def test_a_specimen_deeper_than_its_field_is_imaged_as_in_a_wider_field():
+    table = {"name": "ball", "material": "silica", "shape": {"kind": "sphere", "radius": "2 um"}}
+    ball = Specimen.from_table({"extent": ["6 um", "6 um"], "population": [table]})
+    setup = {"energy": "700 eV", "pixel": "12 nm", "wave_pixel": "6 nm", "condenser": {"points": 1, "tolerance": 1.0}}
+    narrow, wide = (image(microscope(**setup, field=field), ball) for field in ("120 nm", "240 nm"))
+    assert narrow == pytest.approx(wide[5:15, 5:15], rel=5e-3)

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from xsim.constants import wavelength, wavenumber
 from xsim.exposure import Exposure, FrameTable, Illumination, Truth
 from xsim.instruments._edges import Edges
-from xsim.instruments._full_field_sampling import check_advance
+from xsim.instruments._full_field_sampling import check_advance, widest_angle
 from xsim.instruments._ladder import model_note, warn_of_other_energy
 from xsim.instruments._maps import by_energy, image_axes, truth_maps
 from xsim.instruments._recent import Recent
 from xsim.instruments._seam import Seam
 from xsim.instruments._thick import ThickWave, unboxed
 from xsim.interaction import multislice
-from xsim.interaction.standing import GUIDED
 from xsim.interaction.validity import structured_middle
 from xsim.optics.hopkins import Setting
 from xsim.optics.partial_coherence import partially_coherent_image
@@ -136,10 +135,9 @@ class FullFieldPrepared:
         """The coarsest grid over the field of the slabs that carries all that matters for the image."""
         instrument, fine = self.instrument, self.seam.period(self.slabs.grid)
         opening = float(instrument.objective.numerical_aperture(energy))
-        # an image of 2 NA, the light of NA (1 + sigma) that makes it, 5/3 of that inside a thick specimen, and
-        # what walls guide
+        # an image of 2 NA, the light of NA (1 + sigma) that makes it, and more inside a thick specimen
         cone = (1 + instrument.cone().sigma) * opening
-        inside = max(5 / 3 * cone, cone + GUIDED * self.slabs.cut.critical)
+        inside = widest_angle(instrument, energy, self.slabs.cut.critical)
         widest = max(2 * opening, cone if self.slabs.count == 1 else inside)
         needed = good_size(math.ceil(fine.extent[0] * 2 * widest / float(wavelength(energy)) + 1))
         n = min(needed, fine.shape[0])

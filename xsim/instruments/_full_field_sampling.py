@@ -10,6 +10,7 @@ import numpy as np
 
 from xsim.errors import RangeError, SamplingError, SamplingWarning, ValidityWarning
 from xsim.instruments._seam import fitting
+from xsim.interaction.standing import GUIDED
 from xsim.interaction.validity import structured_middle
 from xsim.optics.hopkins import Setting, least_error
 from xsim.optics.partial_coherence import TOLERANCE
@@ -29,6 +30,8 @@ MARGIN = 8
 CLOSING = 7
 #: difference of the field from a whole number of pixels, over the field, that is not worth telling
 ROUNDED = 1e-6
+#: width of the grid over what light of the widest angle crosses in a thick specimen, to either side
+REACH = 1.1
 #: the largest number of samples of the wave
 MOST = 6144**2
 #: share of the condenser's light that may miss the phase ring
@@ -39,8 +42,20 @@ COVERED = 0.2
 SHIFT = 0.7
 
 
-def wave_grid(instrument: FullField, slabs: int, specimen: Specimen) -> tuple[Grid, int]:
-    """The grid of the wave with its margin, and how many of its pixels make one of the camera's."""
+def widest_angle(instrument: FullField, energy: float, critical: float) -> float:
+    """The angle [rad] up to which light is kept inside a thick specimen.
+
+    5/3 of what makes the image, and what walls guide that reflect all light up to the angle `critical` [rad].
+    """
+    cone = float(instrument.objective.numerical_aperture(energy)) * (1 + instrument.cone().sigma)
+    return max(5 / 3 * cone, cone + GUIDED * critical)
+
+
+def wave_grid(instrument: FullField, slabs: int, specimen: Specimen, critical: float = 0.0) -> tuple[Grid, int]:
+    """The grid of the wave with its margin, and how many of its pixels make one of the camera's.
+
+    critical: the largest angle [rad] at which walls of a thick specimen reflect all light.
+    """
     pixel, lens, energy = instrument.pixel, instrument.objective, instrument.energy
     opening = float(lens.numerical_aperture(energy)) * (1 + instrument.cone().sigma)
     low, high = specimen.z_range
@@ -51,6 +66,9 @@ def wave_grid(instrument: FullField, slabs: int, specimen: Specimen) -> tuple[Gr
     ]
     reach = max(max(abs(z) * opening, lens.blur(e, z)) for e, z in planes)
     margin = MARGIN * lens.outermost_zone + spread + 2 * reach
+    if slabs > 1:  # the wave's transforms carry light of the widest angle through all of it
+        across = REACH * 2 * (high - low) * widest_angle(instrument, energy, critical)
+        margin = max(margin, (across - instrument.field) / 2)
     cells = good_size(instrument.image_grid().shape[0] + 2 * math.ceil(margin / pixel - 1e-6))
     cells = fitting(specimen, cells, pixel, CLOSING * lens.outermost_zone)
     finest = instrument.finest_period(energy)
@@ -73,7 +91,7 @@ def wave_grid(instrument: FullField, slabs: int, specimen: Specimen) -> tuple[Gr
             field="field",
             value=f"{cells * bins} x {cells * bins} samples",
             allowed=f"<= {MOST} samples",
-            cure="use a smaller field, or a larger wave_pixel",
+            cure="use a smaller field, a thinner specimen, or a larger wave_pixel",
         )
     return Grid((cells * bins, cells * bins), pixel / bins), bins
 

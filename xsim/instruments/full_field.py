@@ -111,7 +111,7 @@ class FullField(Model):
         half_period = self.finest_period(self.energy) / 2
         fits = lambda: room_for(wave_grid(self, 2, specimen)[0], specimen)  # noqa: E731
         slabs = slab_cut(self.model, specimen, self.energy, half_period, self.slab_error, fits)
-        grid, bins = wave_grid(self, slabs.count, specimen)
+        grid, bins = wave_grid(self, slabs.count, specimen, slabs.critical)
         check_modes(self, slabs.count, specimen, grid)
         seam = Seam.across(specimen, grid, CLOSING * self.objective.outermost_zone)
         cut = multislice.sample(specimen, seam.sampled(grid), slabs, energy=self.energy)
