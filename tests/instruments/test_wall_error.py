@@ -24,8 +24,8 @@ def lines(material: str, height: float, period: str = "32 nm") -> Specimen:
 
 
 def small(energy: float, **more: object) -> FullField:
-    cone = {"sigma": 0.4, "points": 6, "tolerance": 1.0}
-    return microscope(energy=f"{energy} eV", field="128 nm", pixel="3.2 nm", condenser=cone, **more)
+    cone = {"sigma": 0.4, "points": 3, "tolerance": 1.0}
+    return microscope(energy=f"{energy} eV", field="64 nm", pixel="3.2 nm", condenser=cone, **more)
 
 
 def times(found: Cut, more: int) -> Cut:
@@ -36,13 +36,13 @@ def times(found: Cut, more: int) -> Cut:
 
 
 @pytest.mark.filterwarnings("ignore:field")
-@pytest.mark.parametrize(("material", "energy", "height"), [("gold", 815.0, 800.0), ("nickel", 700.0, 1000.0)])
+@pytest.mark.parametrize(("material", "energy", "height"), [("gold", 815.0, 400.0), ("nickel", 700.0, 800.0)])
 def test_images_behind_deep_walls_are_within_the_error_that_is_told(material, energy, height):
     specimen = lines(material, height)
     prepared = small(energy).prepare(specimen)
     cut, half_period = prepared.slabs.cut, prepared.instrument.finest_period(energy) / 2
     told = cut.error(specimen, energy, half_period)
-    many = times(cut, 6)
+    many = times(cut, 4)
     reach = replace(many, critical=2 * many.critical)
     coarse, fine, wider = (
         exposed(replace(prepared, slabs=multislice.sample(specimen, prepared.slabs.grid, c), _recent=Recent()))
@@ -56,16 +56,18 @@ def test_images_behind_deep_walls_are_within_the_error_that_is_told(material, en
 
 
 @pytest.mark.filterwarnings("ignore:field")
-@pytest.mark.parametrize(("energy", "height", "period"), [(1200.0, 200, "60 nm"), (1200.0, 120, "45 nm")])
+@pytest.mark.parametrize(
+    ("energy", "height", "period"), [(1200.0, 200, "45 nm"), (1200.0, 120, "45 nm"), (8000.0, 1500, "45 nm")]
+)
 def test_a_projection_of_short_strong_lines_is_within_the_error_that_is_told(energy, height, period):
     specimen = lines("gold", height, period)
     lens = {"outermost_zone": "30 nm", "diameter": "60 um"}
-    many, asked, single = (small(energy, objective=lens, slab_error=e).prepare(specimen) for e in (0.002, 0.03, None))
+    many, asked, single = (small(energy, objective=lens, slab_error=e).prepare(specimen) for e in (0.008, 0.03, None))
     exact = exposed(many)
     for prepared in (asked, single):
         told = prepared.slabs.cut.error(specimen, energy, prepared.instrument.finest_period(energy) / 2)
         wrong = np.sqrt(np.mean((exposed(prepared) - exact) ** 2) / np.mean(exact**2))
-        assert told / 6 < wrong < told
+        assert (told / 6 if prepared is single else 0.0) < wrong < told
     assert (single.slabs.count, asked.slabs.count > 1) == (1, True)
     assert asked.slabs.cut.error(specimen, energy, asked.instrument.finest_period(energy) / 2) <= 0.03
 
@@ -82,6 +84,15 @@ def test_a_projection_of_strong_walls_is_warned_of_with_the_number():
         small(815.0).prepare(lines("gold", 200))
     with pytest.warns(ValidityWarning, match=r"structured over 8e-07 m.*wrong by up to (1|0\.\d+) .*\d+ slabs"):
         small(815.0, model="projection").prepare(lines("gold", 800))
+
+
+@pytest.mark.filterwarnings("ignore:field")
+def test_a_projection_deeper_than_its_error_takes_is_warned_of_though_within_the_rule_of_thumb():
+    lens = {"outermost_zone": "30 nm", "diameter": "60 um"}
+    with pytest.warns(ValidityWarning, match=r"by up to about 0\.5\d .*limit 0\.25.*\d slabs.*slab_error"):
+        prepared = small(520.0, objective=lens).prepare(lines("protein", 600, "60 nm"))
+    assert prepared.slabs.count == 1
+    assert small(520.0, objective=lens, slab_error=0.1).prepare(lines("protein", 600, "60 nm")).slabs.count > 2
 
 
 @pytest.mark.filterwarnings("ignore:field")

@@ -20,6 +20,7 @@ from xsim.instruments._recent import Recent
 from xsim.instruments._seam import Seam
 from xsim.instruments._thick import ThickWave, unboxed
 from xsim.interaction import multislice
+from xsim.interaction.standing import MISSING
 from xsim.interaction.validity import structured_middle
 from xsim.optics.hopkins import Setting
 from xsim.optics.partial_coherence import partially_coherent_image
@@ -82,8 +83,11 @@ class FullFieldPrepared:
 
     def measured(self) -> dict[str, str]:
         """Projection or multislice, and the error of that at the finest half period that passes."""
-        energy = self.instrument.energy
-        return model_note(self.slabs.cut, self.specimen, energy, self.instrument.finest_period(energy) / 2)
+        energy, cut = self.instrument.energy, self.slabs.cut
+        found = model_note(cut, self.specimen, energy, self.instrument.finest_period(energy) / 2)
+        if cut.deep.any():
+            found["interaction_model"] += f", and <= {MISSING} by light that walls guide beyond the wave's grid"
+        return found
 
     def check_energy(self, energy: float) -> None:
         """Warn where `energy` [eV] needs more slabs than the specimen was cut into, or another phase ring."""

@@ -30,8 +30,8 @@ SlabError = Annotated[float, Field(gt=0, lt=1)] | None
 #: numbers of slabs that always fit, and the memory [byte] that more of them may take
 FEW, MEMORY = 32, 4e9
 
-#: error of the intensity at walls above which a projection is warned of
-WALLS = 0.25
+#: error of the intensity above which a projection is warned of
+PROJECTED = 0.25
 
 #: largest change of the wave's phase and logarithm across a particle for the Born approximation [rad]
 BORN_LIMIT = 0.3
@@ -57,7 +57,7 @@ def slab_cut(
     if model == "projection" and found.count > 1:
         _warn_of_depth(specimen, energy, half_period, error, found.count)
     elif model == "projection" or found.count == 1:
-        _warn_of_walls(specimen, energy, half_period)
+        _warn_of_projection(specimen, energy, half_period, error)
     else:
         _warn_of_few(found, specimen, energy, half_period, error)
     return Cut.even(*specimen.z_range, 1) if model == "projection" else found
@@ -83,17 +83,21 @@ def _warn_of_depth(specimen: Specimen, energy: float, half_period: float, error:
     )
 
 
-def _warn_of_walls(specimen: Specimen, energy: float, half_period: float) -> None:
-    wrong = walled(specimen, energy, half_period)
-    if wrong > WALLS:
-        slabs = cut(specimen, energy, half_period, least=2).count
-        warnings.warn(
-            f"projection of strong bodies, whose walls guide light: at {energy:.6g} eV the intensity at a half period "
-            f"of {half_period:.3g} m is wrong by up to about {wrong:.2g} of itself (limit {WALLS}); "
-            f'use model = "multislice" ({slabs} slabs), or thin dense bodies for an ideal screen',
-            ValidityWarning,
-            stacklevel=4,
-        )
+def _warn_of_projection(specimen: Specimen, energy: float, half_period: float, error: float | None) -> None:
+    """Warn of a projection that is thin enough by 4 d^2/lambda, yet wrong by more than `error`, or `PROJECTED`."""
+    depth, limit = structured_depth(specimen), error or PROJECTED
+    deep, walls = slab_error(depth, energy, half_period), walled(specimen, energy, half_period)
+    if max(deep, walls) <= limit * (1 + 1e-9):
+        return
+    slabs = cut(specimen, energy, half_period, error, 2).count
+    of = "strong bodies, whose walls guide light" if walls > deep else f"a specimen structured over {depth:.3g} m"
+    warnings.warn(
+        f"projection of {of}: at {energy:.6g} eV the intensity at a half period of {half_period:.3g} m is wrong by up "
+        f'to about {max(deep, walls):.2g} of itself (limit {limit:.2g}); use model = "multislice" ({slabs} slabs), or '
+        f"slab_error = {ERROR}" + (", or thin dense bodies for an ideal screen" if walls > deep else ""),
+        ValidityWarning,
+        stacklevel=4,
+    )
 
 
 def _warn_of_few(found: Cut, specimen: Specimen, energy: float, half_period: float, error: float | None) -> None:

@@ -24,7 +24,8 @@ Phase contrast. `phase_ring` advances and weakens the direct light in the object
 
 Range of validity. Shift-invariant imaging (lateral colour, at most field/2 dE/E, is left out); other orders of the
 zone plate are stopped. Specimens thicker than 4 d^2/lambda, d = lambda/[2 NA (1 + sigma)], need multislice:
-`model = "auto"` chooses, and forcing "projection" then warns with the numbers. Slabs are as thin as `slab_error` takes,
+`model = "auto"` chooses, and forcing "projection" then warns with the numbers; so does a thinner one that is wrong by
+more than 25 %, or `slab_error`. Slabs are as thin as `slab_error` takes,
 the share of the light at d that they may get wrong (5 %; with it, a projection is as good too), thinner where strong
 bodies stand through many (`xsim.interaction.cutting`); a projection of such bodies is warned of. The thickness is
 averaged over samples of 1/32 to 1/8 of the finest period that passes (coarser for larger fields and for multislice),

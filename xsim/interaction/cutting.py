@@ -18,6 +18,7 @@ from xsim.constants import wavenumber
 from xsim.errors import RangeError
 from xsim.interaction.validity import (
     ERROR,
+    projected_wall_error,
     required_slabs,
     slab_error,
     structured_depth,
@@ -76,10 +77,10 @@ class Cut:
         if self.count == 1:
             return max(slab_error(depth, energy, half_period), walled(specimen, energy, half_period))
         worst = slab_error(min(depth, float(thickness.max())), energy, half_period)
-        for turn, low, high in _bodies(specimen, energy):
+        for index, low, high in _bodies(specimen, energy):
             place = np.clip(np.searchsorted(self.edges, (low + high) / 2) - 1, 0, self.count - 1)
             filled = float(np.minimum(thickness[place], high - low).max())
-            worst = max(worst, wall_error(turn, filled, energy, half_period))
+            worst = max(worst, wall_error(abs(index), filled, energy, half_period))
         return worst
 
 
@@ -104,7 +105,7 @@ def cut(
     found = Cut.even(low, high, count)
     if count == 1:
         return found
-    ranges = _deep_ranges(specimen, energy, half_period, error or ERROR, (high - low) / count)
+    ranges = _deep_ranges(specimen, energy, half_period, error or ERROR, ((high - low) / count, count > needed))
     if not ranges:
         return found
     critical = math.sqrt(2 * max(r.turn for r in ranges) / float(wavenumber(energy)))
@@ -118,8 +119,8 @@ def cut(
 def walled(specimen: Specimen, energy: float, half_period: float) -> float:
     """Error of a projection at the walls of the body that has the strongest and deepest ones [of the intensity]."""
     errors = (
-        wall_error(turn, float((high - low).max()), energy, half_period)
-        for turn, low, high in _bodies(specimen, energy)
+        projected_wall_error(index, float((high - low).max()), energy, half_period)
+        for index, low, high in _bodies(specimen, energy)
     )
     return max(errors, default=0.0)
 
@@ -134,20 +135,29 @@ class _Range:
     turn: float
 
 
-def _bodies(specimen: Specimen, energy: float) -> Iterator[tuple[float, FloatArray, FloatArray]]:
-    """Of each population |k dn| [rad/m], and the lowest and highest z [m] of each copy."""
+def _bodies(specimen: Specimen, energy: float) -> Iterator[tuple[complex, FloatArray, FloatArray]]:
+    """Of each population k (delta - i beta) over its host's [rad/m], and the lowest and highest z [m] of each copy."""
     for p in specimen.populations:
-        turn = float(wavenumber(energy)) * abs(contrast(p.material, p.host, energy))
-        if len(p) and turn > 0:
-            yield turn, *p.z_extents
+        index = float(wavenumber(energy)) * complex(contrast(p.material, p.host, energy))
+        if len(p) and index:
+            yield index, *p.z_extents
 
 
-def _deep_ranges(specimen: Specimen, energy: float, half_period: float, error: float, coarse: float) -> list[_Range]:
-    """Where bodies stand that need slabs thinner than `coarse` [m]; those nearer than that to each other as one."""
-    found = []
-    for turn, low, high in _bodies(specimen, energy):
+def _deep_ranges(
+    specimen: Specimen, energy: float, half_period: float, error: float, slabs: tuple[float, bool]
+) -> list[_Range]:
+    """Where bodies stand that need slabs thinner than `slabs` are; those nearer than one to each other count as one.
+
+    slabs: thickness [m], and whether there are that many for walls alone, which are spread over slabs then: 2 to 4
+    times less wrong.
+    """
+    found, (coarse, spread) = [], slabs
+    for index, low, high in _bodies(specimen, energy):
+        turn, height = abs(index), high - low
         limit = wall_thickness(turn, energy, half_period, error)
-        deep = (high - low > limit * (1 + 1e-9)) & (limit < coarse)
+        deep = (height > limit * (1 + 1e-9)) & (limit < coarse)
+        if spread and projected_wall_error(index, float(height.max()), energy, half_period) > error:
+            deep |= height > height.max() / 2
         if not deep.any():
             continue
         order = np.argsort(low[deep], kind="stable")
