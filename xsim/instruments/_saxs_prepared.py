@@ -22,7 +22,6 @@ from xsim.interaction.ensemble import Packing, concentric_groups, cross_section,
 from xsim.interaction.hard_spheres import structure_factor
 from xsim.matter.material import Material
 from xsim.specimen.population import Population
-from xsim.specimen.size_laws import has_law, nodes
 from xsim.specimen.specimen import Specimen
 from xsim.waves.far_field import polarisation, scattering_vectors
 from xsim.waves.grid import Grid
@@ -222,19 +221,16 @@ class PreparedSaxs:
         return found | self._sizes()
 
     def _sizes(self) -> dict[str, Truth]:
-        """Mean and standard deviation of the bounding radius of each population [m]."""
-        found = {}
-        for p in self.chosen:
-            radii = p.radii
-            mean, spread = float(radii.mean()), float(radii.std())
-            if self.instrument.sizes == "law" and p.size is not None and has_law(p.size):
-                scales, weights = nodes(p.size, 0.0)
-                middle = float(weights @ scales)
-                mean, spread = (
-                    p.shape.radius * middle,
-                    p.shape.radius * float(np.sqrt(weights @ (scales - middle) ** 2)),
-                )
-            found[f"radius_{p.name}"] = Truth(
-                np.array([mean, spread]), (Axis("moment", np.array(["mean", "width"])),), "m"
-            )
-        return found
+        """Mean and standard deviation of the bounding radius [m] over all particles chosen."""
+        number = first = second = 0.0
+        for group in concentric_groups(self.specimen, self.chosen):
+            scales, count = group.sizes(0.0, self.instrument.sizes)
+            radii = group.radius * scales
+            number += float(count.sum())
+            first, second = first + float(count @ radii), second + float(count @ radii**2)
+        mean = first / number
+        deviation = np.sqrt(max(second / number - mean**2, 0.0))
+        return {
+            "mean_particle_radius": Truth(np.array(mean), (), "m"),
+            "mean_particle_radius_deviation": Truth(np.array(deviation), (), "m"),
+        }

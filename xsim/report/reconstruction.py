@@ -25,6 +25,8 @@ def rows(found: Reconstruction, compared: list[Comparison]) -> Rows:
         shown[-1].append(_clusters(found))
     if "fit" in found.extras:
         shown.insert(0, [_fitted(found)])
+    if "curve_fit" in found.extras:
+        shown.insert(0, [_scattering_fit(found)])
     shown = [row for row in shown if row]
     if found.history:
         curves = [Line(name, np.arange(1, len(c) + 1), np.asarray(c)) for name, c in found.history.items()]
@@ -45,6 +47,14 @@ def _fitted(found: Reconstruction) -> Curves:
         for name, curve in curves
     ]
     return Curves("Mean spectrum, its fit and the parts of it", "photon energy [eV]", "signal", tuple(lines))
+
+
+def _scattering_fit(found: Reconstruction) -> Curves:
+    """A scattering curve and what was fitted to it."""
+    curve, fit = found.extras["curve"], found.extras["curve_fit"]
+    q = np.asarray(curve.axes[0].values, np.float64) * 1e-9
+    lines = (Line("measured", q, np.asarray(curve.values), points=True), Line("fit", q, np.asarray(fit.values)))
+    return Curves("Scattering curve and its fit", "q [1/nm]", f"intensity [{curve.unit}]", lines, log_y=True)
 
 
 def _clusters(found: Reconstruction) -> Curves:
