@@ -171,3 +171,13 @@ def test_the_monitor_of_a_microprobe_counts_i0_and_a_stack_is_fitted_by_it():
     assert found.numbers["chi2_per_freedom"] == pytest.approx(1, abs=0.6)
     with pytest.raises(RangeError, match="harmonic"):
         Microprobe.model_validate({"energy": "60 keV", "harmonics": {"third": 0.01}}).prepare(film)
+
+
+def test_transmission_through_structure_deeper_than_the_focus_warns_with_the_width_of_the_spot():
+    post = {
+        "name": "p", "material": "silica", "shape": {"kind": "sphere", "radius": "200 um"}, "count": 1,
+        "placement": {"kind": "at", "positions": [["0 nm", "0 nm", "0 nm"]]},
+    }  # fmt: skip
+    deep = Specimen.from_table({"extent": ["1 mm", "1 mm"], "population": [post]})
+    with pytest.warns(UserWarning, match=r"0\.0002 m from the plane z = 0, .* m wide"):
+        Microprobe(signal="transmission", field=("200 nm", "200 nm")).prepare(deep)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AfterValidator, field_validator
+from pydantic import AfterValidator
 
 from xsim.errors import RangeError
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
+from xsim.instruments._detector_angle import DetectorAngle
 from xsim.instruments._fluorescence_prepared import FluorescencePrepared
 from xsim.interaction.emission import Cone
 from xsim.model import Model
@@ -26,16 +26,9 @@ class Place(Model):
     """
 
     name: str
-    angle: Angle
+    angle: DetectorAngle
     azimuth: Angle = 0.0
     distance: PositiveLength | None = None
-
-    @field_validator("angle")
-    @classmethod
-    def _sideways(cls, value: float) -> float:
-        if not math.radians(10) <= value <= math.radians(170):
-            raise RangeError("angle of a detector", value=f"{math.degrees(value):.4g} deg", allowed="10 .. 170 deg")
-        return value
 
     def cone(self, detector: Any, polarised: bool) -> Cone:
         """What it sees."""

@@ -8,6 +8,7 @@ the specimen's own structure. Valid where the spot does not change over the dept
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xsim.errors import ValidityWarning
 from xsim.exposure import Exposure, FrameTable, Illumination, Truth
 from xsim.instruments._beam_lines import BeamLine, beam_lines, with_harmonics
 from xsim.instruments._fluorescence_voxels import LitVoxels
@@ -44,7 +46,26 @@ class TransmissionPrepared:
     @staticmethod
     def of(instrument: Any, specimen: Specimen) -> TransmissionPrepared:
         """The specimen in the probe of `instrument`. Raises SamplingError, RangeError; may warn."""
-        return TransmissionPrepared(instrument, specimen, LitVoxels.without_voxels(instrument, specimen))
+        made = TransmissionPrepared(instrument, specimen, LitVoxels.without_voxels(instrument, specimen))
+        made._check_depth()
+        return made
+
+    def _check_depth(self) -> None:
+        """Warn of structure deeper than the depth of focus, with how wide the spot is at its ends."""
+        energy, (low, high) = self.instrument.energy, self.lit.ways.span
+        far = max(abs(low), abs(high))
+        if far <= self.lit.depth:
+            return
+        focus, mirrors = self.lit.focus, self.instrument.mirrors
+        blur = max(m.blur(energy, focus.away(energy, z)) for m in (mirrors.horizontal, mirrors.vertical)
+                   for z in (low, high))  # fmt: skip
+        warnings.warn(
+            f"structure reaches {far:.3g} m from the plane z = 0, depth of focus {self.lit.depth:.3g} m to either "
+            f"side: there the spot is {2 * blur:.3g} m wide, and that of z = 0 is taken for all depths; use a smaller "
+            "numerical aperture, or a thinner specimen",
+            ValidityWarning,
+            stacklevel=4,
+        )
 
     def check_energy(self, energy: float) -> None:
         """Raise an error or warn where the optic or the grid do not serve `energy` [eV]."""

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from pydantic import field_validator
 
 from xsim.errors import RangeError, SamplingError
+from xsim.instruments._detector_angle import DetectorAngle
 from xsim.interaction.emission import Cone, groups
 from xsim.interaction.fluorescence import Voxels, escape, incoming, sample
 from xsim.model import Model
 from xsim.specimen.specimen import Specimen
-from xsim.units import Angle, Energy, PositiveLength
+from xsim.units import Energy, PositiveLength
 from xsim.waves.grid import Grid
 
 FloatArray = NDArray[np.float64]
@@ -37,16 +38,9 @@ class FluorescenceYield(Model):
 
     diameter: PositiveLength = 11.3e-3
     distance: PositiveLength = 50e-3
-    angle: Angle = math.radians(135)
+    angle: DetectorAngle = math.radians(135)
     window: tuple[Energy, Energy] | None = None
     polarised: bool = True
-
-    @field_validator("angle")
-    @classmethod
-    def _sideways(cls, value: float) -> float:
-        if not math.radians(10) <= value <= math.radians(170):
-            raise RangeError("angle of the detector", value=f"{math.degrees(value):.4g} deg", allowed="10 .. 170 deg")
-        return value
 
     @field_validator("window")
     @classmethod

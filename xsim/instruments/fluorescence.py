@@ -37,6 +37,7 @@ from xsim.detectors.monitor import Monitor
 from xsim.detectors.silicon_drift import SiliconDrift
 from xsim.errors import RangeError
 from xsim.exposure import FrameTable
+from xsim.instruments._detector_angle import DetectorAngle
 from xsim.instruments._fluorescence_focus import Focus
 from xsim.instruments._fluorescence_prepared import FluorescencePrepared
 from xsim.instruments._fluorescence_several import Places, SeveralPrepared, placed, prepared_for
@@ -48,7 +49,7 @@ from xsim.optics.zone_plate import ZonePlate
 from xsim.sources.bandwidth import Bandwidth
 from xsim.sources.harmonics import Harmonics
 from xsim.specimen.specimen import Specimen
-from xsim.units import Angle, Energy, Length, NonNegativeLength, PositiveLength, Rate, Time
+from xsim.units import Energy, Length, NonNegativeLength, PositiveLength, Rate, Time
 
 
 class Fluorescence(Model):
@@ -80,7 +81,7 @@ class Fluorescence(Model):
     monitor: Monitor | None = None
     focus_energy: Energy | None = None
     detector: Annotated[Any, Plugin("detectors")] = Field(default_factory=SiliconDrift)
-    detector_angle: Angle = math.radians(120)
+    detector_angle: DetectorAngle = math.radians(120)
     detectors: Places = ()
     polarised: bool = True
     slabs: int | None = None
@@ -96,13 +97,6 @@ class Fluorescence(Model):
                 allowed="silicon_drift",
                 cure='use detector = "sdd_50mm2"',
             )
-        return value
-
-    @field_validator("detector_angle")
-    @classmethod
-    def _sideways(cls, value: float) -> float:
-        if not math.radians(10) <= value <= math.radians(170):
-            raise RangeError("detector_angle", value=f"{math.degrees(value):.4g} deg", allowed="10 .. 170 deg")
         return value
 
     @field_validator("slabs")

@@ -30,12 +30,13 @@ import warnings
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from xsim.detectors.monitor import Monitor
 from xsim.detectors.silicon_drift import SiliconDrift
 from xsim.errors import RangeError, ValidityWarning
 from xsim.exposure import FrameTable
+from xsim.instruments._detector_angle import DetectorAngle
 from xsim.instruments._fluorescence_focus import Focus
 from xsim.instruments._fluorescence_prepared import FluorescencePrepared
 from xsim.instruments._fluorescence_several import Places, SeveralPrepared, placed, prepared_for
@@ -46,7 +47,7 @@ from xsim.optics.kirkpatrick_baez import KirkpatrickBaez
 from xsim.sources.bandwidth import Bandwidth
 from xsim.sources.harmonics import Harmonics
 from xsim.specimen.specimen import Specimen
-from xsim.units import Angle, Energy, Length, PositiveLength, Rate, Time
+from xsim.units import Energy, Length, PositiveLength, Rate, Time
 
 #: reflectivity of the pair below which a warning is due
 FAINT = 0.1
@@ -76,7 +77,7 @@ class Microprobe(Model):
     harmonics: Harmonics = Harmonics()
     monitor: Monitor | None = None
     detector: Annotated[Any, Plugin("detectors")] = Field(default_factory=SiliconDrift)
-    detector_angle: Angle = math.radians(120)
+    detector_angle: DetectorAngle = math.radians(120)
     detectors: Places = ()
     polarised: bool = True
     slabs: Annotated[int, Field(ge=1, le=1024)] | None = None
@@ -88,13 +89,6 @@ class Microprobe(Model):
         if isinstance(table, dict) and table.get("signal") == "transmission" and "detector" not in table:
             return {**table, "detector": {"kind": "photon_counter"}}
         return table
-
-    @field_validator("detector_angle")
-    @classmethod
-    def _sideways(cls, value: float) -> float:
-        if not math.radians(10) <= value <= math.radians(170):
-            raise RangeError("detector_angle", value=f"{math.degrees(value):.4g} deg", allowed="10 .. 170 deg")
-        return value
 
     @model_validator(mode="after")
     def _fitting_detector(self) -> Microprobe:
