@@ -7,11 +7,10 @@ our absorption edges by up to some eV (O K: 532.0 against 543.1 eV), so each she
 and is empty below our edge: excitation thresholds and absorption edges are the same; up to 350 eV above an edge that
 stands alone, its shell takes what exceeds the absorption extrapolated from below it. The shares are held constant
 above 20 times the K edge, where the partial tables of light elements fail (C at 10 keV: 28 % low in sum).
-What differs from fisx (EADL, Elam), photo cross sections and radiative rates being alike: Ag L3 .93 and Sn L2 .92 by the
-Coster-Kronig share f13 .59 (fisx .74) and f12 .07 (.19), Sr and Zr L2 1.10 to 1.13 by f12 .27, .26 (.14, .09); Hg and
+Rates that differ from those of fisx (EADL, Elam), radiative rates being alike: Ag L3 .93 and Sn L2 .92 by the
+Coster-Kronig shares f13 .59 (fisx .74) and f12 .07 (.19), Sr and Zr L2 1.10 to 1.13 by f12 .27, .26 (.14, .09); Hg and
 U L3 1.04 and 1.11 by the yields .333 and .489 (.320, .443), W M4 .65 by .0132 (.0200); K of Na at 1.3 keV by the photo
-cross section, 10 % (at 3 keV 0.3 %). No measurement has been held
-against the shares of L1.
+cross section, 10 % (at 3 keV 0.3 %). The shares of L1 have not been held against measurements.
 Valid 30 eV - 150 keV for K, L and M lines above 30 eV. Yields: `xsim.matter.yields`.
 References: xraylib, doi 10.1016/j.sab.2011.09.011; Kissel partial cross sections, doi 10.1016/S0969-806X(00)00290-5.
 """
