@@ -122,7 +122,8 @@ def test_a_shifted_monochromator_is_found_and_spoils_the_shares_if_it_is_not():
     assert found.numbers["energy_shift [eV]"] == pytest.approx(
         -3, abs=4 * found.numbers["energy_shift_error [eV]"] + 0.02
     )
-    wrong = LinearCombination(references=("iron", "hematite"))(moved)
+    with pytest.warns(ValidityWarning, match="worse than its noise"):
+        wrong = LinearCombination(references=("iron", "hematite"))(moved)
     assert wrong.numbers["chi2_per_freedom"] > 5 * found.numbers["chi2_per_freedom"]
 
 

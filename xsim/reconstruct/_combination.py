@@ -12,15 +12,19 @@ the noise of ln B added to the variance); McCullagh & Nelder, Generalized Linear
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from itertools import chain, combinations
 
 import numpy as np
 
+from xsim.errors import ValidityWarning
 from xsim.exposure import Array
 
 #: rounds of reweighting: the third already changes nothing where there is a photon in a point
 ROUNDS = 5
+#: chi^2 per degree of freedom above which a model is told to be worse than the noise
+POOR = 1.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,3 +94,17 @@ def counted_combination(
         working = model + (expected - counted) / expected
         found = combined(columns, working, 1 / (1 / expected + variance), bound)
     return found
+
+
+def warn_of_misfit(every: Array) -> None:
+    """Warn where chi^2 of `every` point (points,) tells in the middle that the model, not noise, limits the fit."""
+    chi2 = float(np.median(every))
+    if chi2 > POOR:
+        warnings.warn(
+            f"the fit is worse than its noise: chi^2 is {chi2:.3g} per degree of freedom where there is something, at "
+            f"most {POOR:g} expected, so error bars from the counts are too small by {np.sqrt(chi2):.3g} or more; a "
+            "species may be missing from the references, energies shifted (shift = true), or the thickness uneven "
+            "within the beam, whose mean transmission tells less than the mean thickness: use a finer beam there",
+            ValidityWarning,
+            stacklevel=4,
+        )

@@ -30,7 +30,7 @@ from pydantic import Field, field_validator
 from xsim.errors import RangeError
 from xsim.exposure import Array, Axis, Measurement, Truth, incident_photons, lookup, one_channel
 from xsim.model import Model
-from xsim.reconstruct._combination import Combination, combined, counted_combination
+from xsim.reconstruct._combination import Combination, combined, counted_combination, warn_of_misfit
 from xsim.reconstruct._data import refuse
 from xsim.reconstruct._over_absorption import layer_share, warn_of_flattening
 from xsim.reconstruct._protocol import Reconstruction
@@ -163,6 +163,8 @@ class LinearCombination(Model):
             "chi2": Truth(found.chi2.reshape(shape), spectra.axes),
             **self._curves(found, spectra, holds, columns),
         }
+        if self.channel == "transmission":
+            warn_of_misfit(found.chi2[holds] if holds.any() else found.chi2)
         told = told | {"chi2_per_freedom": float(np.median(found.chi2)), "points_with_shares": float(holds.sum())}
         if holds.any():
             told |= {
