@@ -14,7 +14,7 @@ from xsim.errors import FileError, SamplingWarning, XsimWarning
 from xsim.exposure import Measurement, Truth
 from xsim.formats.run_reader import read_instrument
 from xsim.formats.truth import read_truth
-from xsim.metrics.orientation import angle, orientation_match, point_group, product
+from xsim.metrics.orientation import angle, compare_orientations, orientation_match, point_group, product
 from xsim.reconstruct import _emc
 from xsim.reconstruct._photon_frames import PhotonFrames, photon_frames
 from xsim.reconstruct._rotation_grid import matrices, rotation_count, rotation_grid
@@ -125,6 +125,9 @@ def test_a_shipped_stream_is_sorted_and_noise_is_not(stream: tuple[Measurement, 
     match = orientation_match(mine[known], true[known])
     assert match.median < 0.944 / 4  # the step between neighbours; random orientations: 2.2 rad
     assert match.share > 0.55
+    (score,) = compare_orientations(found.extras["orientation"], truth)
+    assert score.numbers["median_angle [rad]"] == pytest.approx(match.median)
+    assert not compare_orientations(found.extras["orientation"], {})
     assert found.numbers["diameter [m]"] == pytest.approx(16e-9, rel=0.2)
     assert orientation_match(mine[known], np.roll(true[known], 1, axis=0)).share < 0.1
     assert orientation_match(mine[known] * [1, -1, -1, -1], true[known]).share < 0.1

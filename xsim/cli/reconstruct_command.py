@@ -113,6 +113,7 @@ def score(run: Path, measurement: Measurement, found: Reconstruction) -> tuple[l
     from xsim.formats.truth import read_particles, read_truth
     from xsim.metrics.against_truth import Estimate, compare
     from xsim.metrics.labels import compare_labels
+    from xsim.metrics.orientation import compare_orientations
     from xsim.units import as_float
 
     path = run / "truth.h5"
@@ -131,6 +132,9 @@ def score(run: Path, measurement: Measurement, found: Reconstruction) -> tuple[l
         None if spread is None else spread.values,
     )
     truths = read_truth(path, measurement.name)
+    if "orientation" in found.extras:
+        sorted_ = compare_orientations(found.extras["orientation"], truths)
+        return sorted_, "" if sorted_ else "the truth holds no orientations"
     chemical = _chemical(found, truths)
     try:
         compared = chemical + (compare(estimate, truths) if found.estimates not in _CHEMICAL else [])

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from xsim.errors import RangeError
-from xsim.exposure import Array
-from xsim.specimen.rotations import from_quaternion
+from xsim.exposure import Array, Axis, Truth
+from xsim.metrics.against_truth import Comparison
 
 #: frames that offer a candidate for the common rotation
 CANDIDATES = 400
@@ -106,14 +106,35 @@ def point_group(generators: Array) -> Array:
     return np.array(found)
 
 
-def turned(quaternion: Array) -> Array:
-    """Matrices (..., 3, 3) of quaternions (..., 4)."""
-    return from_quaternion(quaternion)
-
-
 def _ways(true: Array, group: Array | None, flat: bool) -> Array:
     own = np.array([[1.0, 0.0, 0.0, 0.0]]) if group is None else np.atleast_2d(group)
     ways = product(true[None], own[:, None])
     if flat:
         ways = np.concatenate([ways, product(np.array([0.0, 0.0, 0.0, 1.0]), ways)])
     return ways
+
+
+def compare_orientations(found: Truth, truths: dict[str, Truth]) -> list[Comparison]:
+    """The share of the frames within an angle [deg] of the truth; none without true orientations.
+
+    Frames that were left out (NaN) do not count. Raises RangeError if the truth is of another number of frames.
+    """
+    if "orientation" not in truths:
+        return []
+    mine, true = np.asarray(found.values), np.asarray(truths["orientation"].values)
+    if mine.shape != true.shape:
+        raise RangeError("orientations to compare", value=(mine.shape, true.shape), allowed="of the same frames")
+    known = np.isfinite(mine[:, 0])
+    best = orientation_match(mine[known], true[known])
+    flat = orientation_match(mine[known], true[known], flat=True)
+    numbers = {
+        "median_angle [rad]": best.median,
+        "share_within_0.35_rad": best.share,
+        "median_angle_but_half_turns [rad]": flat.median,
+        "share_but_half_turns": flat.share,
+        "frames_sorted": float(known.sum()),
+    }
+    degrees = np.arange(0.0, 181.0)
+    share = np.searchsorted(np.sort(np.degrees(best.angles)), degrees, side="right") / known.sum()
+    axis = Axis("angle to the truth", degrees, "deg")
+    return [Comparison("share of frames within", share, np.ones(len(degrees)), (axis,), "", numbers)]

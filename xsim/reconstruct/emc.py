@@ -121,9 +121,11 @@ class Emc(Model):
         safe = np.where(known, found.exposure, 1.0)
         intensity = np.where(known, found.photons / safe, np.nan)
         error = np.where(known, np.sqrt(found.photons + 1) / safe, np.inf)
+        steps = np.arange(1, len(found.history["likelihood"]) + 1)
         extras = {
             "photons": Truth(found.photons, axes, "photons"),
             "exposure": Truth(found.exposure, axes, "frames"),
+            "log_likelihood": Truth(found.history["likelihood"], (Axis("iteration", steps),), "nat"),
             **_per_frame(found, hit),
         }
         numbers = {
@@ -138,9 +140,8 @@ class Emc(Model):
             **size,
         }
         title = f"intensity of {int(found.used.sum())} frames sorted by EMC"
-        return Reconstruction(
-            intensity, axes, "photons", title, "intensity", found.history, error, extras, numbers
-        )  # fmt: skip
+        shown = {name: found.history[name] for name in ("change", "information")}
+        return Reconstruction(intensity, axes, "photons", title, "intensity", shown, error, extras, numbers)
 
 
 def _pixel(measurement: Measurement) -> float:
