@@ -78,7 +78,8 @@ def frame_label(measurement: Measurement, index: int) -> str:
     if not frames.axes:
         return f"frame {index + 1} of {len(frames)}"
     place = np.unravel_index(index, frames.shape)
-    return ", ".join(axis_label(axis, int(k)) for axis, k in zip(frames.axes, place, strict=True))
+    places = [(axis, int(k)) for axis, k in zip(frames.axes, place, strict=True) if len(axis) > 1]
+    return ", ".join(axis_label(axis, k) for axis, k in places)
 
 
 def axis_label(axis: Axis, index: int) -> str:

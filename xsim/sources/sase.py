@@ -116,7 +116,9 @@ class Seeded(Model):
         rng = generator(key, shot)
         centre = energy * (1 + self.energy_jitter * rng.standard_normal())
         line = (1 - self.pedestal) * rng.gamma(self.modes_seeded, 1 / self.modes_seeded)
-        offsets, density = _spiky(self.pedestal_bandwidth * energy / FWHM, duration, profile, rng)
+        offsets, density = np.empty(0), np.empty(0)
+        if self.pedestal > 0:
+            offsets, density = _spiky(self.pedestal_bandwidth * energy / FWHM, duration, profile, rng)
         # the bandwidth that the duration allows: FWHM x FWHM of a Gaussian pulse is 4 ln 2 hbar
         width = max(self.bandwidth * energy, 4 * np.log(2) * HBAR_EV / duration) / FWHM
         nodes = width * np.linspace(-4, 4, 65)
