@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsim.errors import RangeError, ValidityWarning
+from xsim.interaction.debye import MOST, debye_curve
 from xsim.interaction.hard_spheres import structure_factor
 from xsim.interaction.orientation_average import averages, symmetry
 from xsim.specimen.amplitude import Body, copy_amplitude, is_isotropic
@@ -195,7 +196,11 @@ def _group(
 ) -> tuple[FloatArray, ComplexArray]:
     """Sums over the particles of <|A|^2> [m^2] (times `weight` (scales, q)) and, if asked for, of <A> [m] at q (n,)."""
     scales, count = group.sizes(float(q.max()) * group.radius, sizes)
-    curve = _one_particle(group, [copy_amplitude(p, energy) for p in group.parts], float(q.max() * scales.max()), mean)
+    q_max = float(q.max() * scales.max())
+    if len(group.parts) == 1 and group.parts[0].shape.kind == "atoms" and len(group.parts[0].shape.structure) <= MOST:
+        curve = _tabulated(debye_curve(group.parts[0], energy, q_max), group.radius, q_max, mean)
+    else:
+        curve = _one_particle(group, [copy_amplitude(p, energy) for p in group.parts], q_max, mean)
     if len(scales) == 1 and weight is None:
         square, first = curve(q * scales[0])
         return count[0] * scales[0] ** 6 * square, count[0] * scales[0] ** 3 * first
@@ -219,7 +224,6 @@ Curve = Callable[[FloatArray], tuple[FloatArray, ComplexArray]]
 
 def _one_particle(group: Coherent, bodies: list[Body], q_max: float, mean: bool) -> Curve:
     """<|A|^2> and <A> of a particle of scale 1 as functions of q up to `q_max` [rad/m]."""
-    from scipy.interpolate import make_interp_spline
 
     def amplitude(vectors: Any) -> Any:
         return sum(body(vectors) for body in bodies)
@@ -240,9 +244,20 @@ def _one_particle(group: Coherent, bodies: list[Body], q_max: float, mean: bool)
             allowed=f"q R <= {found.limit:g}",
             cure='choose smaller particles with "populations", a shorter q range, or interference = "explicit"',
         )
-    count = max(200, math.ceil(q_max * group.radius / math.pi * TABLE_PER_FRINGE))
+
+    def summed(q: FloatArray) -> tuple[FloatArray, ComplexArray]:
+        return averages(amplitude, group.radius, q, found, mean)
+
+    return _tabulated(summed, group.radius, q_max, mean)
+
+
+def _tabulated(curve: Curve, radius: float, q_max: float, mean: bool) -> Curve:
+    """`curve` by splines through a table fine enough for a bounding radius [m], up to `q_max` [rad/m]."""
+    from scipy.interpolate import make_interp_spline
+
+    count = max(200, math.ceil(q_max * radius / math.pi * TABLE_PER_FRINGE))
     table = np.linspace(0.0, max(q_max, 1.0) * (1 + 1e-9), count)
-    square, first = averages(amplitude, group.radius, table, found, mean)
+    square, first = curve(table)
     of_square = make_interp_spline(table, square, k=5)
     of_first = make_interp_spline(table, first, k=5) if mean else None
 
