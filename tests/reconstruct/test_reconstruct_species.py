@@ -18,7 +18,7 @@ from xsim.instruments.absorption import Absorption
 from xsim.instruments.stxm import Stxm
 from xsim.matter import library
 from xsim.metrics.speciation import compare_classes, compare_regions, compare_shares
-from xsim.reconstruct._combination import combined, counted_combination
+from xsim.reconstruct._combination import combined, counted_combination, warn_of_misfit
 from xsim.reconstruct.clusters import Clusters
 from xsim.reconstruct.lcf import LinearCombination, shares
 from xsim.reconstruct.region_spectra import RegionSpectra
@@ -125,6 +125,19 @@ def test_a_shifted_monochromator_is_found_and_spoils_the_shares_if_it_is_not():
     with pytest.warns(ValidityWarning, match="worse than its noise"):
         wrong = LinearCombination(references=("iron", "hematite"))(moved)
     assert wrong.numbers["chi2_per_freedom"] > 5 * found.numbers["chi2_per_freedom"]
+
+
+@pytest.mark.parametrize(("freedom", "points"), [(6, 1), (30, 1), (30, 400)])
+def test_noise_alone_is_not_told_as_a_misfit_and_twice_the_noise_is(freedom, points):
+    chi2 = np.random.default_rng(7).chisquare(freedom, (200, points)) / freedom
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for drawn in chi2:
+            warn_of_misfit(drawn, freedom)
+    assert len(told) <= 2
+    factor = 2 if points > 1 else 6
+    with pytest.warns(ValidityWarning, match="worse than its noise"):
+        warn_of_misfit(factor * np.ones(points), freedom)
 
 
 def test_the_resolution_of_the_measurement_is_given_to_the_references():

@@ -25,3 +25,20 @@ def warn_of_cut(specimen: Specimen, width: float, height: float) -> None:
                 SamplingWarning,
                 stacklevel=4,
             )
+
+
+def warn_of_raster(specimen: Specimen, width: float, height: float, step: float, spot: float) -> None:
+    """Warn where a scan of `width` x `height` [m] cuts a particle, or steps [m] leap over more than four spots [m].
+
+    A spectrum of one point is no map: it may be taken from a part of a particle.
+    """
+    if max(width, height) < 1.5 * step:
+        return
+    warn_of_cut(specimen, width, height)
+    if step > 4 * spot * (1 + 1e-9):
+        warnings.warn(
+            f"step: {step:.3g} m leaves gaps between spots of {spot:.3g} m: what lies in them is not seen; use a step "
+            f"of at most {4 * spot:.3g} m, or defocus the optic",
+            SamplingWarning,
+            stacklevel=4,
+        )

@@ -75,6 +75,10 @@ class Focus:
         wider = math.hypot(1.0, min(self.image()) / (1.77 * half))
         return 2 * (2 * half) ** 2 / float(wavelength(energy)) * wider
 
+    def width(self, energy: float) -> float:
+        """Width [m] of the spot on the plane z = 0: lambda/2NA, or the source's image or the cone's blur if wider."""
+        return max(2 * self.half_period(energy), max(self.image()), 2 * self._blur(energy, 0.0))
+
     def image(self) -> tuple[float, float]:
         """FWHM (x, y) [m] of the source's image in the focus."""
         if isinstance(self.optic, KirkpatrickBaez):

@@ -38,6 +38,7 @@ from xsim.detectors.silicon_drift import SiliconDrift
 from xsim.errors import RangeError
 from xsim.exposure import FrameTable
 from xsim.instruments._detector_angle import DetectorAngle
+from xsim.instruments._field_of_view import warn_of_raster
 from xsim.instruments._fluorescence_focus import Focus
 from xsim.instruments._fluorescence_prepared import FluorescencePrepared
 from xsim.instruments._fluorescence_several import Places, SeveralPrepared, placed, prepared_for
@@ -123,6 +124,7 @@ class Fluorescence(Model):
     def prepare(self, specimen: Specimen) -> FluorescencePrepared | SeveralPrepared:
         """Cut the specimen into voxels and follow the ways in and out once. Raises SamplingError; may warn."""
         self.harmonics.lines(self.energy)
+        warn_of_raster(specimen, *self.field, self.step, self.focus.width(self.energy))
         return prepared_for(self, specimen)
 
     def geometry(self) -> dict[str, Any]:

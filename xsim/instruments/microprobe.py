@@ -37,6 +37,7 @@ from xsim.detectors.silicon_drift import SiliconDrift
 from xsim.errors import RangeError, ValidityWarning
 from xsim.exposure import FrameTable
 from xsim.instruments._detector_angle import DetectorAngle
+from xsim.instruments._field_of_view import warn_of_raster
 from xsim.instruments._fluorescence_focus import Focus
 from xsim.instruments._fluorescence_prepared import FluorescencePrepared
 from xsim.instruments._fluorescence_several import Places, SeveralPrepared, placed, prepared_for
@@ -116,6 +117,7 @@ class Microprobe(Model):
         """Sample the specimen once. Raises SamplingError, RangeError; may warn."""
         self.harmonics.lines(self.energy)
         self.check_mirrors(self.energy)
+        warn_of_raster(specimen, *self.field, self.step, self.focus.width(self.energy))
         if self.signal == "transmission":
             return TransmissionPrepared.of(self, specimen)
         return prepared_for(self, specimen)

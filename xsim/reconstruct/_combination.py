@@ -25,6 +25,8 @@ from xsim.exposure import Array
 ROUNDS = 5
 #: chi^2 per degree of freedom above which a model is told to be worse than the noise
 POOR = 1.3
+#: and standard deviations of its noise that it must exceed one by
+SURE = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,13 +98,19 @@ def counted_combination(
     return found
 
 
-def warn_of_misfit(every: Array) -> None:
-    """Warn where chi^2 of `every` point (points,) tells in the middle that the model, not noise, limits the fit."""
+def warn_of_misfit(every: Array, freedom: int) -> None:
+    """Warn where chi^2 of `every` point (points,) tells in the middle that the model, not noise, limits the fit.
+
+    freedom: degrees of each point. Noise alone scatters chi^2 of one by sqrt(2 / freedom), and a median by 1.25 times
+    its share of that.
+    """
     chi2 = float(np.median(every))
-    if chi2 > POOR:
+    scatter = 1.25 * np.sqrt(2 / max(freedom, 1) / len(every))
+    limit = max(POOR, 1 + SURE * scatter)
+    if chi2 > limit:
         warnings.warn(
             f"the fit is worse than its noise: chi^2 is {chi2:.3g} per degree of freedom where there is something, at "
-            f"most {POOR:g} expected, so error bars from the counts are too small by {np.sqrt(chi2):.3g} or more; a "
+            f"most {limit:.3g} expected, so error bars from the counts are too small by {np.sqrt(chi2):.3g} or more; a "
             "species may be missing from the references, energies shifted (shift = true), or the thickness uneven "
             "within the beam, whose mean transmission tells less than the mean thickness: use a finer beam there",
             ValidityWarning,

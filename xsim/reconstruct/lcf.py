@@ -164,7 +164,8 @@ class LinearCombination(Model):
             **self._curves(found, spectra, holds, columns),
         }
         if self.channel == "transmission":
-            warn_of_misfit(found.chi2[holds] if holds.any() else found.chi2)
+            every = found.chi2[holds] if holds.any() else found.chi2
+            warn_of_misfit(every, columns.shape[0] - columns.shape[1])
         told = told | {"chi2_per_freedom": float(np.median(found.chi2)), "points_with_shares": float(holds.sum())}
         if holds.any():
             told |= {
