@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from xsim.constants import wavelength, wavenumber
 from xsim.exposure import Exposure, FrameTable, Illumination, Truth
+from xsim.instruments._beam_lines import with_harmonics
 from xsim.instruments._edges import Edges
+from xsim.instruments._full_field_harmonics import ORDERS, Haze
 from xsim.instruments._full_field_sampling import check_advance, widest_angle
 from xsim.instruments._ladder import model_note, warn_of_other_energy
 from xsim.instruments._maps import by_energy, image_axes, truth_maps
@@ -39,7 +41,8 @@ FloatArray = NDArray[np.float64]
 class FullFieldPrepared:
     """The specimen in slabs on the wave grid; `bins` wave pixels a side make one of the camera's.
 
-    edges: where each occupied slab is averaged over finer samples. seam: how the wave closes on itself.
+    edges: where each occupied slab is averaged over finer samples. seam: how the wave closes on itself. haze: harmonics
+    out of focus.
     """
 
     instrument: FullField
@@ -48,34 +51,40 @@ class FullFieldPrepared:
     bins: int
     edges: tuple[Edges | None, ...] = ()
     seam: Seam = attribute(default_factory=Seam)
+    haze: Haze | None = None
     _recent: Recent = attribute(default_factory=lambda: Recent(2))
 
     @property
     def frame_bytes(self) -> int:
         """Bytes of working memory per frame."""
-        return 32 * self.instrument.image_grid().shape[0] ** 2
+        return 32 * self.instrument.image_grid().shape[0] ** 2 * (1 + len(self.instrument.harmonics.orders))
 
     def expose(self, frames: FrameTable) -> Exposure:
-        """Expected photons (frames, 1, ny, nx); frames of equal energy share one image."""
+        """Expected photons (frames, orders, ny, nx): the wanted light, then its harmonics.
+
+        Frames of equal energy share one image.
+        """
         instrument, grid = self.instrument, self.instrument.image_grid()
         photons = instrument.flux * np.asarray(frames["time"], np.float64)
         per_pixel = photons * (instrument.pixel / instrument.field) ** 2
-        expected = np.empty((len(frames), 1, *grid.shape))
+        orders = np.array([1, *instrument.harmonics.orders])
+        expected = np.empty((len(frames), len(orders), *grid.shape))
         for energy, rows in by_energy(frames):
-            image = self._recent.get(energy, lambda e=energy: self._image(e))  # type: ignore[misc]
-            expected[rows, 0] = per_pixel[rows][:, None, None] * image
-        energies = np.asarray(frames["energy"], np.float64)[:, None]
+            images = self._recent.get(energy, lambda e=energy: self._images(e))  # type: ignore[misc]
+            expected[rows] = per_pixel[rows][:, None, None, None] * images
+        energies = np.asarray(frames["energy"], np.float64)[:, None] * orders
         return Exposure(expected, energies, image_axes(grid), frames, photons)
 
     def illuminate(self, frames: FrameTable) -> list[Illumination]:
-        """The fluence on the field, one map per energy: even, or the image of the source."""
+        """The fluence on the field, one map per energy, harmonics among them: even, or the image of the source."""
         field, n = self.instrument.field, self.instrument.image_grid().shape[0]
         photons = self.instrument.flux * np.asarray(frames["time"], np.float64)
         grid = Grid((n, n), field / n)
-        return [
+        found = [
             Illumination(energy, grid, self._light(grid, energy) * (float(photons[rows].sum()) / field**2))
             for energy, rows in by_energy(frames)
         ]
+        return with_harmonics(self.instrument, found)
 
     def truth(self) -> dict[str, Truth]:
         """Thickness of each material, phase and optical density on the image's pixels."""
@@ -90,26 +99,47 @@ class FullFieldPrepared:
         return found
 
     def check_energy(self, energy: float) -> None:
-        """Warn where `energy` [eV] needs more slabs than the specimen was cut into, or another phase ring."""
+        """Warn where `energy` [eV] needs more slabs than the specimen was cut into, or another phase ring.
+
+        Raises RangeError for a harmonic beyond the tables.
+        """
+        self.instrument.harmonics.lines(energy)
         half_period = self.instrument.finest_period(energy) / 2
         warn_of_other_energy(self.slabs.cut, self.specimen, energy, half_period, self.instrument.slab_error)
         ring = self.instrument.ring()
         if ring is not None and energy != self.instrument.energy:
             check_advance(ring, energy)
 
-    def _image(self, energy: float) -> FloatArray:
-        """Photons on each of the camera's pixels over those on the specimen there, summed over the spectrum."""
+    def _images(self, energy: float) -> FloatArray:
+        """Photons (orders, ny, nx) on each of the camera's pixels over those on the specimen there, of each order.
+
+        The wanted light is summed over its spectrum; a harmonic is one line.
+        """
         lens = self.instrument.objective
         energies, weights = self.instrument.bandwidth.lines(energy)
         shares = [w * float(lens.efficiency(e)) for e, w in zip(energies, weights, strict=True)]
-        images = (share * self._line(float(e), energy) for e, share in zip(energies, shares, strict=True))
-        return np.asarray(sum(images))
+        wanted = sum(share * self._line(float(e), energy) for e, share in zip(energies, shares, strict=True))
+        harmonics = self.instrument.harmonics
+        others = [share * self._harmonic(order, energy) for order, share in harmonics.orders.items()]
+        return np.stack([harmonics.fundamental * np.asarray(wanted), *others])
 
-    def _line(self, energy: float, nominal: float) -> FloatArray:
-        """Mean intensity on each of the camera's pixels in light of `energy` [eV], the lens focused for `nominal`."""
+    def _harmonic(self, order: int, nominal: float) -> FloatArray:
+        """The same of light of `order` times the nominal energy: sharp by that order of the lens, and haze."""
+        light = self._light(self.instrument.image_grid(), nominal)
+        found = np.zeros(light.shape) if self.haze is None else self.haze.image(order, nominal, light)
+        if order in ORDERS:
+            efficiency = float(self.instrument.objective.efficiency(order * nominal, order))
+            found = found + efficiency * self._line(order * nominal, nominal, order)
+        return found
+
+    def _line(self, energy: float, nominal: float, order: int = 1) -> FloatArray:
+        """Mean intensity on each of the camera's pixels in light of `energy` [eV], the lens focused for `nominal`.
+
+        order: of the zone plate, which focuses a harmonic as the first order does the wanted light.
+        """
         instrument, slabs = self.instrument, self.slabs
-        grid = self._image_wave_grid(energy)
-        incident = np.sqrt(self._light(grid, energy)).astype(np.float32)
+        grid = self._image_wave_grid(energy, order)
+        incident = np.sqrt(self._light(grid, energy / order)).astype(np.float32)
         if slabs.count == 1:  # a projection acts where the particles are, whatever uniform layers lie about them
             plane, middle = structured_middle(self.specimen), sum(slabs.z_range) / 2
             flat = multislice.exit_wave(slabs, 1.0, energy, planes=(middle, middle))
@@ -122,8 +152,8 @@ class FullFieldPrepared:
             thick = ThickWave.reduced(slabs, grid, energy, self.edges, self.seam)
             layers = (thick.transmissions[0] * incident, *thick.transmissions[1:])
             plane, wave = thick.z[-1], replace(thick, transmissions=layers).behind
-        defocus = instrument.focus_shift(energy, nominal) - plane
-        setting = Setting(grid, energy, instrument.lens(), instrument.cone(), defocus)
+        defocus = instrument.focus_shift(energy / order, nominal) - plane
+        setting = Setting(grid, energy, instrument.lens(order), instrument.cone(), defocus)
         image = partially_coherent_image(wave, setting, instrument.imaging)
         across = self.seam.period(slabs.grid).shape[0] // self.bins
         return camera_pixels(image, grid, instrument.image_grid(), across)
@@ -135,13 +165,13 @@ class FullFieldPrepared:
         found = instrument.cone().light(grid, instrument.field, energy, aperture)
         return np.ones(grid.shape) if found is None else found
 
-    def _image_wave_grid(self, energy: float) -> Grid:
+    def _image_wave_grid(self, energy: float, order: int = 1) -> Grid:
         """The coarsest grid over the field of the slabs that carries all that matters for the image."""
         instrument, fine = self.instrument, self.seam.period(self.slabs.grid)
-        opening = float(instrument.objective.numerical_aperture(energy))
+        opening = float(instrument.objective.numerical_aperture(energy / order))
         # an image of 2 NA, the light of NA (1 + sigma) that makes it, and more inside a thick specimen
         cone = (1 + instrument.cone().sigma) * opening
-        inside = widest_angle(instrument, energy, self.slabs.cut.critical)
+        inside = widest_angle(instrument, energy / order, self.slabs.cut.critical)
         widest = max(2 * opening, cone if self.slabs.count == 1 else inside)
         needed = good_size(math.ceil(fine.extent[0] * 2 * widest / float(wavelength(energy)) + 1))
         n = min(needed, fine.shape[0])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xsim.errors import RangeError, SamplingError, SamplingWarning, ValidityWarning
+from xsim.instruments._full_field_harmonics import check_harmonics, sharpest
 from xsim.instruments._seam import fitting
 from xsim.interaction.standing import GUIDED
 from xsim.interaction.validity import structured_middle
@@ -72,11 +73,12 @@ def wave_grid(instrument: FullField, slabs: int, specimen: Specimen, critical: f
     cells = good_size(instrument.image_grid().shape[0] + 2 * math.ceil(margin / pixel - 1e-6))
     cells = fitting(specimen, cells, pixel, CLOSING * lens.outermost_zone)
     finest = instrument.finest_period(energy)
+    # what carries the light, and the image, of the shortest wavelength that is focused
+    coarsest = min(finest / 2, lens.outermost_zone / 2) / sharpest(instrument)
     for samples, largest in SAMPLES["projection" if slabs == 1 else "multislice"]:
-        bins = max(1, math.ceil(pixel / (instrument.wave_pixel or finest / samples) - 1e-9))
+        bins = max(1, math.ceil(pixel / (instrument.wave_pixel or min(finest / samples, coarsest)) - 1e-9))
         if cells * bins <= largest:
             break
-    coarsest = min(finest / 2, lens.outermost_zone / 2)  # what carries the light, and the image
     if pixel / bins > coarsest * (1 + 1e-9):
         raise SamplingError(
             "the samples of the wave are too coarse for this objective and condenser",
@@ -99,6 +101,7 @@ def wave_grid(instrument: FullField, slabs: int, specimen: Specimen, critical: f
 def check(instrument: FullField) -> None:
     """Raise or warn, with numbers, where the settings of a microscope do not fit each other."""
     instrument.objective.check(instrument.energy, "objective")
+    check_harmonics(instrument)
     instrument.cone().check(instrument.energy, instrument.objective.numerical_aperture(instrument.energy))
     _check_direct(instrument)
     _check_camera(instrument)

@@ -18,6 +18,10 @@ away is out of focus by f dE/E. A point on axis keeps Si(pi N dE/2E)/(pi N dE/2E
 spectrum, 87 % at dE/E = 1/N (N zones), above which there is a warning. The camera takes all photons at the nominal
 energy, as does the dose: their variance is too small by (rms dE/E)^2 at most.
 
+Harmonics of the monochromator (`harmonics`) add images of their own at their own optical constants and efficiency: the
+n-th order of the zone plate focuses the n-th one sharply, other orders m spread it over sigma D/2 |1 - m/n|, a haze
+out of focus (`xsim.instruments._full_field_harmonics`). Shares are of the photons on the specimen; dose counts them.
+
 Phase contrast. `phase_ring` advances and weakens the direct light in the objective's back focal plane
 (`xsim.optics.phase_ring`): phase_ring = { advance = "90 deg", transmission = 0.3 }, or { material = "gold", thickness
 = "136 nm" }; it takes the radii of a hollow-cone condenser such as { sigma = 0.5, inner = 0.45 } unless given its own.
@@ -54,6 +58,7 @@ from xsim.exposure import FrameTable
 from xsim.instruments._edges import Edges
 from xsim.instruments._field_of_view import warn_of_cut
 from xsim.instruments._full_field import FullFieldPrepared
+from xsim.instruments._full_field_harmonics import Haze
 from xsim.instruments._full_field_sampling import CLOSING, check, check_modes, wave_grid
 from xsim.instruments._imaging import ImagingDetector
 from xsim.instruments._ladder import Ladder, SlabError, room_for, slab_cut
@@ -64,8 +69,10 @@ from xsim.optics.condenser import Condenser
 from xsim.optics.imaging import Objective
 from xsim.optics.partial_coherence import Method
 from xsim.optics.phase_ring import PhaseRing, RingedLens
+from xsim.optics.zone_order import ZoneOrder
 from xsim.optics.zone_plate import ZonePlate
 from xsim.sources.bandwidth import Bandwidth
+from xsim.sources.harmonics import Harmonics
 from xsim.specimen.specimen import Specimen
 from xsim.units import Energy, Length, PositiveLength, Rate, Time
 from xsim.waves.grid import Grid
@@ -92,6 +99,7 @@ class FullField(Model):
     imaging: Method = "auto"
     phase_ring: PhaseRing | None = None
     bandwidth: Bandwidth = Bandwidth()
+    harmonics: Harmonics = Harmonics()
     defocus: Length = 0.0
     focus_energy: Energy | None = None
     model: Ladder = "auto"
@@ -116,7 +124,8 @@ class FullField(Model):
         check_modes(self, slabs.count, specimen, grid)
         seam = Seam.across(specimen, grid, CLOSING * self.objective.outermost_zone)
         cut = multislice.sample(specimen, seam.sampled(grid), slabs, energy=self.energy)
-        return FullFieldPrepared(self, specimen, cut, bins, Edges.sample(specimen, cut, self.energy), seam)
+        edges = Edges.sample(specimen, cut, self.energy)
+        return FullFieldPrepared(self, specimen, cut, bins, edges, seam, Haze.of(self, specimen))
 
     def geometry(self) -> dict[str, Any]:
         """Pixel at the specimen, magnification and focal length."""
@@ -132,7 +141,7 @@ class FullField(Model):
             "objective_efficiency": float(self.objective.efficiency(self.energy)),
             "finest_half_period [m]": self.finest_period(self.energy) / 2,
         }
-        found |= self.bandwidth.geometry(self.energy)
+        found |= self.bandwidth.geometry(self.energy) | self.harmonics.geometry()
         if self.phase_ring is not None:
             factor = self.phase_ring.factor(self.energy)
             found |= {
@@ -168,7 +177,7 @@ class FullField(Model):
         """The condenser before this objective: its sigma and inner are known."""
         return self.condenser.before(self.objective)
 
-    def lens(self) -> Objective:
-        """The objective with what stands in its back focal plane."""
-        ring = self.ring()
-        return self.objective if ring is None else RingedLens(self.objective, ring)
+    def lens(self, order: int = 1) -> Objective:
+        """The objective, or a higher `order` of it, with what stands in its back focal plane."""
+        ring, plate = self.ring(), self.objective if order == 1 else ZoneOrder(self.objective, order)
+        return plate if ring is None else RingedLens(plate, ring)
