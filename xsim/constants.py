@@ -13,6 +13,10 @@ R_E: float = _c.physical_constants["classical electron radius"][0]
 HC: float = _c.h * _c.c / _c.e
 #: elementary charge [C], also joule per electronvolt
 E_CHARGE: float = _c.e
+#: speed of light [m/s]
+C: float = _c.c
+#: Boltzmann constant [J/K]
+K_B: float = _c.k
 #: Avogadro constant [1/mol]
 N_A: float = _c.N_A
 #: full width at half maximum of a Gaussian over its standard deviation

@@ -18,6 +18,7 @@ from xsim.specimen.turning import reach
 
 if TYPE_CHECKING:
     from xsim.instruments._shot_prepared import PreparedSingleParticle
+    from xsim.instruments.aligned_stream import AlignedStream
     from xsim.instruments.single_particle import SingleParticle
 
 #: photons absorbed per atom beyond which the undamaged particle is no longer a fair model
@@ -26,7 +27,7 @@ MAX_ABSORBED_PER_ATOM = 0.1
 NOISE = 0.2
 
 
-def warn_if_undersampled(one: SingleParticle, specimen: Specimen) -> None:
+def warn_if_undersampled(one: SingleParticle | AlignedStream, specimen: Specimen) -> None:
     """Warn with the number where speckles are narrower than two pixels."""
     diameter = 2 * reach(specimen)
     if diameter <= 0:
@@ -34,28 +35,28 @@ def warn_if_undersampled(one: SingleParticle, specimen: Specimen) -> None:
     ratio = wavelength(one.energy) * one.distance / (one.detector.pixel * diameter)
     if ratio < 2:
         warnings.warn(
-            f"single_particle: sampling ratio lambda z / (pixel x diameter) = {ratio:.3g}, limit 2; move the "
+            f"{one.kind}: sampling ratio lambda z / (pixel x diameter) = {ratio:.3g}, limit 2; move the "
             f"detector to {one.distance * 2 / ratio:.3g} m or use pixels of {one.detector.pixel * ratio / 2:.3g} m",
             SamplingWarning,
             stacklevel=3,
         )
 
 
-def warn_beyond_tables(one: SingleParticle, specimen: Specimen, seen: Pixels) -> None:
+def warn_beyond_tables(one: SingleParticle | AlignedStream, specimen: Specimen, seen: Pixels) -> None:
     """Warn with the number where q goes beyond what voxels or form factors of atoms hold."""
     last = seen.q_end(one.energy)
     for p in specimen.populations:
         pitch = getattr(p.shape, "pitch", None) if p.shape.kind == "voxels" else None
         if pitch is not None and last * pitch > np.pi:
             warnings.warn(
-                f"single_particle: q up to {last:.3g} rad/m, limit {np.pi / pitch:.3g} rad/m of voxels of {pitch:.3g} "
+                f"{one.kind}: q up to {last:.3g} rad/m, limit {np.pi / pitch:.3g} rad/m of voxels of {pitch:.3g} "
                 f"m ({p.name}), beyond which their corners scatter; use a finer volume or move the detector away",
                 SamplingWarning,
                 stacklevel=3,
             )
         if p.shape.kind == "atoms" and last > Q_MAX:
             warnings.warn(
-                f"single_particle: q up to {last * ANGSTROM:.3g} / Angstrom, limit {Q_MAX * ANGSTROM:.3g} / Angstrom "
+                f"{one.kind}: q up to {last * ANGSTROM:.3g} / Angstrom, limit {Q_MAX * ANGSTROM:.3g} / Angstrom "
                 "of the tabulated form factors; move the detector away or lower the energy",
                 ValidityWarning,
                 stacklevel=3,
