@@ -23,9 +23,9 @@ DIRECT_BEAM = {"full_field", "stxm", "ptychography", "absorption"}
 
 
 #: kinds whose beam is wider than the grid on which they state its fluence
-WIDER_BEAM = {"saxs", "single_particle"}
+WIDER_BEAM = {"aligned_stream", "saxs", "single_particle"}
 #: kinds whose specimen flies free and turns every way, so that it can have no support
-FREE = {"single_particle"}
+FREE = {"aligned_stream", "single_particle"}
 
 
 @cache

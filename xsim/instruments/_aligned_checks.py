@@ -48,7 +48,8 @@ def warn_if_crowded(one: AlignedStream, specimen: Specimen) -> None:
     if apart < diameter:
         raise RangeError(
             "overlapping molecules: their mean distance in the stream is below their diameter", field="density",
-            value=f"{one.density:.4g} /m^3, {apart:.3g} m apart", allowed=f"<= {diameter**-3:.4g} /m^3 for {diameter:.3g} m",
+            value=f"{one.density:.4g} /m^3, {apart:.3g} m apart",
+            allowed=f"<= {diameter**-3:.4g} /m^3 for {diameter:.3g} m",
             cure=f"lower density to {0.001 * diameter**-3:.2g} 1/m^3",
         )  # fmt: skip
     filled = one.density * np.pi / 6 * diameter**3

@@ -97,7 +97,8 @@ class PreparedAlignedStream:
         cosine = (q * axis).sum(axis=-1) / np.where(length > 0, length, 1.0)
         found = self.means(energy, [1.0])[0]
         degree = 2 * (found.coefficients.shape[1] - 1)
-        how = f"convolution on the sphere up to degree {degree} on {len(found.q)} shells of q, {self._body(energy).note()['amplitude']}"
+        amplitude = self._body(energy).note()["amplitude"]
+        how = f"convolution on the sphere up to degree {degree} on {len(found.q)} shells of q, {amplitude}"
         return MeanPattern(found(length, cosine), self.instrument.tolerance, how)
 
     def means(self, energy: float, factors: list[float]) -> list[Averaged]:

@@ -25,7 +25,10 @@ from pydantic import Field, model_validator
 from xsim.errors import ScenarioError
 from xsim.exposure import FrameTable
 from xsim.instruments._aligned_checks import (
-    check_alone, warn_if_crowded, warn_of_few_photons, warn_of_laser,
+    check_alone,
+    warn_if_crowded,
+    warn_of_few_photons,
+    warn_of_laser,
 )  # fmt: skip
 from xsim.instruments._aligned_prepared import PreparedAlignedStream, prepared_stream
 from xsim.instruments._imaging import PlacedDetector
@@ -37,7 +40,16 @@ from xsim.model import Model
 from xsim.specimen.specimen import Specimen
 from xsim.specimen.turning import Way
 from xsim.units import (
-    Energy, Intensity, NonNegativeLength, NumberDensity, PositiveLength, Rate, Speed, Temperature, Time, Volume,
+    Energy,
+    Intensity,
+    NonNegativeLength,
+    NumberDensity,
+    PositiveLength,
+    Rate,
+    Speed,
+    Temperature,
+    Time,
+    Volume,
 )  # fmt: skip
 
 FloatArray = NDArray[np.float64]

@@ -95,8 +95,8 @@ def field_harmonics(strengths: FloatArray, most: int) -> FloatArray:
         raise RangeError("strength of alignment", value=f"{max(abs(kx - kz), abs(ky - kz)):.3g}",
                          allowed=f"<= {MAX_STRENGTH:g}", cure="lower the intensity")  # fmt: skip
     sharp = np.sqrt(abs(kz - (kx + ky) / 2) + abs(kx - ky))
-    x, w = roots_legendre(int(most + 40 + 6 * sharp))
-    half = x > 0  # even in the cosine
+    x, w = roots_legendre(2 * int(most / 2 + 20 + 3 * sharp))
+    half = x > 0  # even in the cosine, and no node at 0
     x, w = x[half], 2 * w[half]
     sine2 = 1 - x**2
     d = sine2 * (kx - ky) / 2

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xsim.constants import C, K_B
+from xsim.constants import K_B, C
 from xsim.errors import RangeError
 from xsim.streams import StreamKey, generator
 
@@ -38,7 +38,7 @@ def strength(polarisability: FloatArray, intensity: float, temperature: float) -
 
 
 def mean_square_cosine(kappa: float) -> float:
-    """<cos^2> of one axis to a linear field for U/kT = -kappa cos^2, kappa of either sign; closed form (Dawson, erf)."""
+    """<cos^2> of one axis to a linear field for U/kT = -kappa cos^2, kappa of either sign (Dawson, erf)."""
     from scipy.special import dawsn, erf
 
     if abs(kappa) < 1e-3:
@@ -87,17 +87,17 @@ class Alignment:
 
     def _proposed(self, count: int, rng: np.random.Generator) -> FloatArray:
         """Some of `count` proposals: the main axis by an angular central Gaussian, the other by von Mises."""
+        from scipy.special import i0e
+
         k, p = np.asarray(self.strengths, np.float64), self.share
         order = np.argsort(-k)
         largest, middle = k[order[0]], k[order[1]]
         bound = p * k + (1 - p) * largest
         bound[order[0]] = p * largest + (1 - p) * middle  # lies above the marginal of the main axis everywhere
         u = _bingham(bound, count, rng)
-        first, second, mean, spread, high = _plane(u, k)
+        first, second, spread, high = _plane(u, k)
         log_marginal = p * (u**2 @ k) + (1 - p) * high
         d = (1 - p) * spread
-        from scipy.special import i0e
-
         keep = np.log(rng.random(len(u))) < log_marginal - u**2 @ bound + np.log(i0e(d))
         u, first, second, d = u[keep], first[keep], second[keep], d[keep]
         angle = rng.vonmises(0.0, d) / 2 + np.pi * (rng.random(len(d)) < 0.5)
@@ -106,7 +106,7 @@ class Alignment:
 
 
 def _bingham(k: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
-    """Some of `count` unit vectors (n, 3) from exp(sum k_i u_i^2), by an angular central Gaussian (Kent et al. 2018)."""
+    """Some of `count` unit vectors (n, 3) from exp(sum k_i u_i^2), from a wider law (Kent et al. 2018)."""
     from scipy.optimize import brentq
 
     a = k.max() - k
@@ -118,8 +118,8 @@ def _bingham(k: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
     return np.asarray(u[np.log(rng.random(count)) < log_ratio + (3 - b) / 2 - 1.5 * np.log(3 / b)])
 
 
-def _plane(u: FloatArray, k: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
-    """diag(k) in the plane across each u (n, 3): its axes (n, 3) twice, mean, half difference and larger value (n,)."""
+def _plane(u: FloatArray, k: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """diag(k) in the plane across each u (n, 3): its axes (n, 3) twice, half difference and larger value (n,)."""
     other = np.where(np.abs(u[:, :1]) < 0.6, np.eye(3)[:1], np.eye(3)[1:2])
     e = np.cross(u, other)
     e /= np.sqrt(np.sum(e**2, axis=1, keepdims=True))
@@ -129,7 +129,7 @@ def _plane(u: FloatArray, k: FloatArray) -> tuple[FloatArray, FloatArray, FloatA
     spread = np.hypot(half, eg)
     angle = np.arctan2(eg, half) / 2
     first = np.cos(angle)[:, None] * e + np.sin(angle)[:, None] * g
-    return first, np.cross(u, first), mean, spread, mean + spread
+    return first, np.cross(u, first), spread, mean + spread
 
 
 def mean_square_axes(strengths: FloatArray) -> FloatArray:

@@ -43,6 +43,7 @@ def rows_of(measurement: Measurement) -> Rows:
         "ptychography": diffraction_view,
         "cdi": diffraction_view,
         "single_particle": diffraction_view,
+        "aligned_stream": diffraction_view,
     }
     chosen = special.get(measurement.kind, by_dimension)
     return (chosen(measurement) if _fits(measurement, chosen) else None) or by_dimension(measurement)
