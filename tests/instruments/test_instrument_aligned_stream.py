@@ -152,11 +152,7 @@ def test_in_a_strong_field_only_what_stays_free_is_averaged(sign: float) -> None
     """A long axis points along the field and the rest spins about it; a short one spins in the plane across it too."""
     mean = averages(square, RADIUS, 5e9, [np.array([0.0, 0.0, sign * 1e6])])[0]
     turn = (np.arange(128) + 0.5) * 2 * np.pi / 128
-    zero, one = np.zeros(128), np.ones(128)
-    if sign > 0:
-        fields = np.array([[0.0, 0.0, 1.0]])
-    else:
-        fields = np.stack([np.cos(turn), np.sin(turn), zero], axis=-1)
+    fields = np.stack([np.cos(turn), np.sin(turn), 0 * turn], axis=-1) if sign < 0 else np.eye(3)[2:]
     for q, c in ((3e9, 0.3), (4.7e9, 0.9)):
         found = []
         for u in fields:
@@ -164,7 +160,6 @@ def test_in_a_strong_field_only_what_stays_free_is_averaged(sign: float) -> None
             e /= np.linalg.norm(e)
             ring = np.cos(turn)[:, None] * e + np.sin(turn)[:, None] * np.cross(u, e)
             found.append(square(q * (c * u + np.sqrt(1 - c**2) * ring)).mean())
-        assert one.all()
         assert mean(q, c) == pytest.approx(np.mean(found), rel=2e-3)
 
 
@@ -193,7 +188,7 @@ def test_linear_light_by_harmonics_and_by_drawn_orientations_agree() -> None:
 
 
 def test_a_rod_along_a_strong_field_scatters_across_it_as_if_fixed() -> None:
-    strong = {"polarisability": ("1e-24 m^3", "1e-24 m^3", "1e-22 m^3"), "laser": {"intensity": "1e12 W/cm^2"}}
+    strong = {"polarisability": ("1e-24 m^3", "1e-24 m^3", "1e-23 m^3"), "laser": {"intensity": "1e12 W/cm^2"}}
     found = picture(stream(**strong), rod(orientation="aligned"))
     across, along = found[24, 24:], found[24:, 24]
     turned = rod(orientation={"axis": [1, 0, 0], "angle": "90 deg"})

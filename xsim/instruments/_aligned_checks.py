@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xsim.errors import RangeError, ScenarioError, ValidityWarning
+from xsim.errors import RangeError, ValidityWarning
 from xsim.instruments._saturation import warn_of_saturation
 from xsim.specimen.specimen import Specimen
 from xsim.specimen.turning import reach
@@ -28,13 +28,15 @@ FEW_PHOTONS = 10.0
 
 
 def check_alone(specimen: Specimen) -> None:
-    """Raise ScenarioError where layers are around the molecules, which fly in vacuum, RangeError without any."""
+    """Raise RangeError without molecules; warn of layers, which take light away but hold no molecule fast."""
     if specimen.layers.materials:
-        raise ScenarioError(
-            "layers in a stream of free molecules", field="layers",
-            value=", ".join(m.name for m in specimen.layers.materials), allowed="none: molecules fly in vacuum",
-            cure="leave specimen.layers out",
-        )  # fmt: skip
+        warnings.warn(
+            "aligned_stream: molecules turn freely, and layers ("
+            + ", ".join(m.name for m in specimen.layers.materials)
+            + ") only take light away, limit none; leave specimen.layers out for a stream in vacuum",
+            ValidityWarning,
+            stacklevel=3,
+        )
     if not any(len(p) for p in specimen.populations):
         raise RangeError(
             "no molecule in the stream", field="particle", value=0, allowed="at least one particle",
@@ -56,8 +58,8 @@ def warn_if_crowded(one: AlignedStream, specimen: Specimen) -> None:
     if filled > MOST_FILLED:
         warnings.warn(
             f"aligned_stream: molecules fill {filled:.2g} of the stream ({apart:.3g} m apart, {diameter:.3g} m wide), "
-            f"limit {MOST_FILLED:g} for scattering as if alone; lower density to {one.density * MOST_FILLED / filled:.3g} "
-            "1/m^3",
+            f"limit {MOST_FILLED:g} for scattering as if alone; lower density to "
+            f"{one.density * MOST_FILLED / filled:.3g} 1/m^3",
             ValidityWarning,
             stacklevel=3,
         )
@@ -69,12 +71,13 @@ def warn_of_laser(one: AlignedStream, specimen: Specimen) -> None:
     if given > MOST_INTENSITY:
         raise RangeError(
             "laser field beyond the model: molecules are ionised by many photons", field="laser.intensity",
-            value=f"{given:.4g} W/m^2", allowed=f"<= {MOST_INTENSITY:g} W/m^2", cure="lower the intensity or temperature",
+            value=f"{given:.4g} W/m^2", allowed=f"<= {MOST_INTENSITY:g} W/m^2",
+            cure="lower the intensity and the temperature alike",
         )  # fmt: skip
     if given > FAIR_INTENSITY:
         warnings.warn(
-            f"aligned_stream: laser intensity {given:.3g} W/m^2, limit {FAIR_INTENSITY:g} W/m^2 for molecules that stay "
-            "whole in the field; lower laser.intensity, or the temperature instead",
+            f"aligned_stream: laser intensity {given:.3g} W/m^2, limit {FAIR_INTENSITY:g} W/m^2 for molecules that "
+            "stay whole in the field; lower laser.intensity, or the temperature instead",
             ValidityWarning,
             stacklevel=3,
         )
@@ -93,7 +96,8 @@ def warn_of_few_photons(one: AlignedStream, prepared: PreparedAlignedStream) -> 
     total = float(expected.sum())
     if not total > 0:
         raise RangeError(
-            "no photon reaches the detector", field="beam_stop", value=one.beam_stop, allowed="smaller than the detector",
+            "no photon reaches the detector", field="beam_stop", value=one.beam_stop,
+            allowed="smaller than the detector",
             cure="shrink the beam stop, or give the particle contrast",
         )  # fmt: skip
     if total < FEW_PHOTONS:

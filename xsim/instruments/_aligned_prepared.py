@@ -14,6 +14,7 @@ from xsim.errors import SamplingWarning
 from xsim.exposure import Axis, Exposure, FrameTable, Illumination, Truth
 from xsim.instruments._ladder import born_note
 from xsim.instruments._recent import Recent
+from xsim.instruments._shot_picture import passed
 from xsim.instruments._shot_pixels import Pixels, pixels
 from xsim.interaction.aligned_average import Averaged, averages, sampled
 from xsim.interaction.alignment import Alignment, mean_square_axes, strength
@@ -70,7 +71,9 @@ class PreparedAlignedStream:
         one = self.instrument
         image = self.seen.solid_angle * self.seen.open * self.seen.polarised * one.molecules * one.fluence_rate
         pairs = zip(frames["energy"].tolist(), frames["time"].tolist(), strict=True)
-        expected = np.stack([self.pattern(energy).picture * image * time for energy, time in pairs])
+        expected = np.stack(
+            [self.pattern(energy).picture * image * time * passed(self.specimen, energy) for energy, time in pairs]
+        )
         return Exposure(
             expected[:, None], frames["energy"][:, None], self._axes(), frames, one.flux * np.asarray(frames["time"])
         )
@@ -168,7 +171,8 @@ class PreparedAlignedStream:
         strengths = self.alignment.strengths
         if np.ptp(strengths) < 1e-9:
             return {}
-        factors = [*_FACTORS, _PERFECT / float(np.ptp(strengths))]
+        perfectly = _PERFECT / float(np.ptp(strengths))
+        factors = [*(min(f, perfectly) for f in _FACTORS), perfectly]
         means = self.means(self.instrument.energy, factors)
         q, perfect = means[0].q, means[-1].structure
         lit = perfect > 1e-9 * means[-1].coefficients[:, 0]

@@ -23,6 +23,7 @@ from xsim.instruments._shot_pixels import Pixels
 from xsim.registry import unknown
 from xsim.sources.pulse import Pulse
 from xsim.specimen.specimen import Specimen
+from xsim.waves.grid import Grid
 
 if TYPE_CHECKING:
     from xsim.instruments.single_particle import SingleParticle
@@ -106,6 +107,13 @@ def alone(specimen: Specimen, name: str | None) -> Specimen:
     places = np.concatenate([p.poses.positions for p in chosen])
     middle = (places.min(axis=0) + places.max(axis=0)) / 2
     return replace(specimen, populations=tuple(p.moved(np.eye(3), -middle) for p in chosen))
+
+
+def passed(specimen: Specimen, energy: float) -> float:
+    """Share of the light that comes through the layers around the particle, which do not turn with it."""
+    layers = specimen.layers
+    pairs = zip(layers.materials, layers.thickness(Grid((1, 1), 1e-9), -np.inf, np.inf), strict=True)
+    return float(np.exp(-sum(float(m.optics(energy).mu_total) * float(t[0, 0]) for m, t in pairs)))
 
 
 def target_of(specimen: Specimen) -> Target | None:

@@ -16,7 +16,7 @@ from xsim.instruments._ladder import born_note
 from xsim.instruments._recent import Recent
 from xsim.instruments._shot_hits import Flights, focus_of, hits_truth
 from xsim.instruments._shot_light import brightest, shot_truth
-from xsim.instruments._shot_picture import Body, kept_truth, shot_picture, target_of
+from xsim.instruments._shot_picture import Body, kept_truth, passed, shot_picture, target_of
 from xsim.instruments._shot_pixels import Pixels, together
 from xsim.specimen import rotations
 from xsim.specimen.specimen import Specimen
@@ -94,7 +94,7 @@ class PreparedSingleParticle:
             body = self._body(energy) if grown == 1 else replace(self._body(energy), lattice=None)
             found = [body.amplitude(q * grown, t, s) for t, s in zip(turns, scales.tolist(), strict=True)]
             width = wavenumber(energy) * self.instrument.detector.pixel / self.instrument.distance
-            return np.asarray(together(found, share.tolist(), places, q, width) * self._passed(energy))
+            return np.asarray(together(found, share.tolist(), places, q, width) * passed(self.specimen, energy))
 
         return intensity
 
@@ -110,12 +110,6 @@ class PreparedSingleParticle:
         middle = self.body.energy * float(np.exp(number * BAND))
         found: Turning = self.others.get(number, lambda: self._at(middle))
         return found
-
-    def _passed(self, energy: float) -> float:
-        """Share of the light that comes through the layers around the particle, which do not turn with it."""
-        layers = self.specimen.layers
-        pairs = zip(layers.materials, layers.thickness(Grid((1, 1), 1e-9), -np.inf, np.inf), strict=True)
-        return float(np.exp(-sum(float(m.optics(energy).mu_total) * float(t[0, 0]) for m, t in pairs)))
 
     def _at(self, energy: float) -> Turning:
         return body_at(self.instrument, self.specimen, self.seen, energy, float(self.met.scale.max(initial=1.0)))

@@ -59,8 +59,8 @@ Direction = tuple[float, float, float]
 class Laser(Model):
     """The field that aligns: `intensity`, `wavelength`, and its polarisation.
 
-    share: of the intensity along `axis`, 1 for linear, 1/2 for circular polarisation; beam: where the laser goes, across
-    `axis`. Directions are x, y, z with the X-rays along z.
+    share: of the intensity along `axis`, 1 for linear, 1/2 for circular polarisation; beam: where the laser goes,
+    across `axis`. Directions are x, y, z with the X-rays along z.
     """
 
     intensity: Intensity = 1e12
@@ -89,8 +89,8 @@ class Laser(Model):
 class AlignedStream(Model):
     """Diffraction of a stream of laser-aligned molecules, one frame.
 
-    flux: photons per second in the beam of diameter `beam`. `density`, `width`, `speed` of the stream; `temperature`: of
-    the molecules' rotation. `particle`: name of the population that makes the molecule; all together without.
+    flux: photons per second in the beam of diameter `beam`. `density`, `width`, `speed` of the stream; `temperature`:
+    of the molecules' rotation. `particle`: name of the population that makes the molecule; all together without.
     `refractive_index`: of its matter for the laser, from which its polarisability follows (an ellipsoid of the same
     volume and second moments); or `polarisability`: volumes along the specimen's x, y, z. `amplitude`: see
     xsim.specimen.turning. `tolerance`: relative, of amplitudes, and of the mean over orientations where it is summed
@@ -132,7 +132,7 @@ class AlignedStream(Model):
         return FrameTable.single(self.energy, self.exposure_time)
 
     def prepare(self, specimen: Specimen) -> PreparedAlignedStream:
-        """Find the polarisability and the mean pattern; warns with the numbers. Raises RangeError, ScenarioError."""
+        """Find the polarisability and the mean pattern; warns with the numbers. Raises RangeError."""
         check_alone(specimen)
         specimen = alone(specimen, self.particle)
         warn_if_crowded(self, specimen)

@@ -66,7 +66,7 @@ def averages(square: Square, radius: float, q_max: float, strengths: list[FloatA
     strengths: (3,) K = 2 pi I alpha/(c k T) along the principal axes; 0 for all of them is a powder.
     """
     if not 0 < q_max * radius <= MAX_QR:
-        raise RangeError("q times radius of an aligned particle", value=f"{q_max * radius:.4g}",
+        raise RangeError("q times radius of an aligned particle", field="distance", value=f"{q_max * radius:.4g}",
                          allowed=f"> 0 and <= {MAX_QR:g}", cure="take a smaller particle or less q")  # fmt: skip
     axis = _pole(strengths[0])
     most = int(2 * np.ceil(q_max * radius)) + 16
@@ -92,7 +92,7 @@ def field_harmonics(strengths: FloatArray, most: int) -> FloatArray:
 
     kx, ky, kz = (float(k) for k in strengths)
     if max(abs(kx - kz), abs(ky - kz), abs(kx - ky)) > MAX_STRENGTH:
-        raise RangeError("strength of alignment", value=f"{max(abs(kx - kz), abs(ky - kz)):.3g}",
+        raise RangeError("strength of alignment", field="laser.intensity", value=f"{np.ptp(strengths):.3g}",
                          allowed=f"<= {MAX_STRENGTH:g}", cure="lower the intensity")  # fmt: skip
     sharp = np.sqrt(abs(kz - (kx + ky) / 2) + abs(kx - ky))
     x, w = roots_legendre(2 * int(most / 2 + 20 + 3 * sharp))
@@ -120,8 +120,9 @@ def _harmonics(
 
     degrees: the largest that |f|^2 has, and the largest wanted.
     """
-    from scipy.fft import rfft
     from scipy.special import roots_legendre
+
+    from xsim.waves.fft import fft1
 
     most, top = degrees
     count = (most + top) // 2 + 1  # nodes that are exact for a product of degrees most and top
@@ -132,7 +133,7 @@ def _harmonics(
     parts = (sine[:, None] * np.cos(azimuth), sine[:, None] * np.sin(azimuth), x[:, None] + 0 * azimuth)
     vectors = np.roll(np.stack(parts, axis=-1), axis - 2, axis=-1) * length
     values = np.asarray(square(vectors.reshape(-1, 3)), np.float64).reshape(count, turns)
-    rings = rfft(values, axis=1).real / turns
+    rings = fft1(values.astype(np.complex128), axis=1).real / turns
     for m in (2 * waves[2 * waves <= top]).tolist():
         ring = rings[:, m] * w / 2 * (1 if m == 0 else 2)
         yield m // 2, np.array([(2 * (m + 2 * i) + 1) * np.sum(p * ring) for i, p in enumerate(_associated(x, m, top))])

@@ -19,6 +19,7 @@ Herschbach, Phys. Rev. Lett. 74, 4623 (1995), doi 10.1103/PhysRevLett.74.4623; S
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ class Alignment:
             filled, attempt = filled + len(some), attempt + 1
         return found
 
-    def _proposed(self, count: int, rng: np.random.Generator) -> FloatArray:
+    def _proposed(self, count: int, rng: Any) -> FloatArray:
         """Some of `count` proposals: the main axis by an angular central Gaussian, the other by von Mises."""
         from scipy.special import i0e
 
@@ -105,7 +106,7 @@ class Alignment:
         return np.stack([u, v, np.cross(u, v)], axis=-2)
 
 
-def _bingham(k: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
+def _bingham(k: FloatArray, count: int, rng: Any) -> FloatArray:
     """Some of `count` unit vectors (n, 3) from exp(sum k_i u_i^2), from a wider law (Kent et al. 2018)."""
     from scipy.optimize import brentq
 
