@@ -66,7 +66,7 @@ def test_the_mean_square_cosine_of_one_axis_is_dawsons(kappa: float, value: floa
     )
 
 
-@pytest.mark.parametrize("kappa", [-3000.0, -30.0, -0.9e-3, 0.0, 0.9e-3, 2.0, 3000.0])
+@pytest.mark.parametrize("kappa", [-1000.0, -30.0, -0.9e-3, 0.0, 0.9e-3, 2.0, 1000.0])
 def test_the_mean_square_cosine_is_the_integral_over_the_sphere(kappa: float) -> None:
     x, w = np.polynomial.legendre.leggauss(240)
     weight = w * np.exp(kappa * x**2 - max(kappa, 0))
