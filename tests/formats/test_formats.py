@@ -268,6 +268,12 @@ def test_a_format_that_cannot_hold_the_data_says_so_and_names_those_that_can():
     assert "tilt" in NXstxm().accepts(synthetic.stxm_tilts())
 
 
+@pytest.mark.parametrize("kind", ["ptychography", "cdi", "single_particle"])
+def test_frames_of_diffraction_are_no_projections_of_a_tomogram(kind):
+    assert "diffraction" in available(getattr(synthetic, kind)())["nxtomo"]
+    assert available(synthetic.tomography())["nxtomo"] == ""
+
+
 def test_missing_geometry_is_named_and_leaves_no_file(tmp_path):
     measurement = synthetic.ptychography()
     object.__setattr__(measurement, "geometry", {"detector_pixel [m]": 75e-6})

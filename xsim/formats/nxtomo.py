@@ -11,6 +11,11 @@ x cos a + z sin a. A series tilted about x is written with every image transpose
 xsim's y, x, -z: a rotation of the axes, not a mirror image, in which the angle is right-handed about the file's y as
 before. `x_rotation_axis_pixel_position` tells where the axis lies from the middle of the detector, half a pixel for
 an even number of pixels, because coordinates are counted from pixel n//2.
+
+Frames of unequal exposure (tilts with share = "secant") hold counts of their own times, told frame by frame in
+`count_time`; flats are as long as the shortest. Programs that divide by flats alone (tomoscan's
+`flat_field_correction`) take longer frames for clearer ones: divide frames, less their darks, by `count_time` first, or
+share the exposure evenly.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ import h5py
 import numpy as np
 
 from xsim.exposure import Measurement, lookup
-from xsim.formats._entry import is_image, need_pixel, new_entry, pixel_of, sample, tilt_axes
+from xsim.formats._entry import is_image, lacks_detector, need_pixel, new_entry, pixel_of, sample, tilt_axes
 from xsim.formats._nexus import add_source, create, group, integer_type, link, plot, put, stack
 from xsim.formats._record import Layout, write_record
 
@@ -38,6 +43,8 @@ class NXtomo:
         """Why this measurement cannot be written so; empty if it can."""
         if not is_image(measurement):
             return "its frames are not images [y, x]"
+        if measurement.kind not in self.techniques and not lacks_detector(measurement):
+            return "its frames are diffraction, a detector's distance behind the specimen, not images of it"
         if pixel_of(measurement) is None:
             return "it does not tell the size of its pixels (pixel)"
         return "it is tilted about more than one axis" if len(tilt_axes(measurement)) > 1 else ""
