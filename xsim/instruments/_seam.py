@@ -78,8 +78,8 @@ def fitting(specimen: Specimen, cells: int, pixel: float, width: float) -> int:
     keep `cells`.
     """
     most = cells + max(8, int((WIDER - 1) * cells))
-    if not Seam.across(specimen, Grid((most, most), pixel), width + (most - cells) * pixel).reach:
-        return cells
+    if not Seam.across(specimen, Grid((cells, cells), pixel), width).reach:
+        return cells  # nothing differs about the border
     fine = max(1, round(FINE * pixel / width))
     counts = np.array([n for n in range(cells, most + 1) if _good(n)] or [cells])
     missed = np.zeros(len(counts))
